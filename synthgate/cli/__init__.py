@@ -1,0 +1,1 @@
+"""The command line: `app` knows Typer, `common` knows streams and exit codes, a file a command."""

@@ -1,0 +1,343 @@
+"""What every command does around its stage: settings, streams, counts, manifest, exit code.
+
+A command's `run(io, policy)` reads through `io`, hands rows to its stage and settles the
+decisions; everything that ends up on disk, on stdout or on stderr passes here.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain, islice
+from typing import Any
+
+import orjson
+
+from synthgate import config
+from synthgate.cli.options import Command, Streams
+from synthgate.cli.progress import Progress
+from synthgate.errors import BadLine, InputError, UsageError
+from synthgate.formats import DETECT_ROWS, SHAPES, Shape, by_fields, detect, named
+from synthgate.jsonl import Sink, Source, open_sink, read_file, write_file
+from synthgate.manifest import Manifest, settings_digest
+from synthgate.provenance import Stamp, attach, emit, run_hash
+from synthgate.rows import REJECT, Decision, Row
+from synthgate.text import printable
+
+CONFIG_FILES = (("synthgate.toml", ()), ("pyproject.toml", ("tool", "synthgate")))
+EMPTY = Shape("none", (), lambda _: None, lambda _: None, lambda value, _: value)
+
+
+def execute(spec: Command, run: Callable[..., int | None], given: dict[str, Any]) -> int:
+    """Run one command: settle its settings, open its outputs, record what it did."""
+    given = {key: tuple(v) if isinstance(v, list) else v for key, v in given.items()}
+    given = {key: value for key, value in given.items() if value is not None}
+    table = spec.table or spec.stage
+    kind = config.POLICIES[table]
+    file = load_config(given.get("config", ""))
+    known = config.flags_of(kind)
+    values = {**file.get(table, {}), **{key: v for key, v in given.items() if key in known}}
+    policy = config.build(kind, values)
+    shared = {key: value for key, value in given.items() if key not in known}
+    with Session(spec, policy, shared) as io:
+        code = run(io, policy)
+        io.finish()
+    return code or 0
+
+
+def load_config(path: str) -> dict[str, dict[str, Any]]:
+    """Return the settings of the configuration file that is named or lies here."""
+    if path:
+        table = ("tool", "synthgate") if os.path.basename(path) == "pyproject.toml" else ()
+        return config.load(path, _text(path), table)
+    for name, table in CONFIG_FILES:
+        if os.path.isfile(name) and (found := config.load(name, _text(name), table)):
+            return found
+    return {}
+
+
+def _text(path: str) -> str:
+    try:
+        return read_file(path).decode()
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: invalid UTF-8 at byte {error.start}") from None
+
+
+@dataclass(frozen=True)
+class Options:
+    """The shared options of one run, with the defaults of their groups."""
+
+    values: dict[str, Any]
+
+    def __getattr__(self, name: str) -> Any:
+        return self.values[name]
+
+
+class Session(contextlib.ExitStack):
+    """The streams and counts of one run. Outputs become visible at its end, or not at all."""
+
+    def __init__(self, spec: Command, policy: Any, given: dict[str, Any]) -> None:
+        super().__init__()
+        values: dict[str, Any] = {"real": False}
+        for group in (Streams, *spec.groups):
+            values |= {k: default for k, (_, _, default) in config.flags_of(group).items()}
+            checked = {k: v for k, v in given.items() if k in config.flags_of(group)}
+            config.build(group, checked)
+        self.options = Options(values | given)
+        settings = config.settings(policy)
+        settings["seed"] = self.options.seed
+        self.manifest = Manifest(spec.stage, settings)
+        self.run = run_hash(settings_digest(spec.stage, settings))
+        self.sources: list[Source] = []
+        self.sinks: dict[str, Sink] = {}
+        self.withheld = False
+        self._started = time.monotonic()
+        self._progress: Progress | None = None
+        self._closed_stdin = spec.inputs_required
+
+    # --- streams ------------------------------------------------------------------------
+
+    def source(
+        self, inputs: Iterable[str] = (), *, again: bool = False, role: str = "", real: bool = False
+    ) -> Source:
+        """Return the rows of some inputs, stamped as declared; the default is the command's own."""
+        paths = list(inputs) or list(self.options.inputs)
+        if not paths and sys.stdin is not None and sys.stdin.isatty():
+            raise UsageError("no input: name a file, or pipe rows in; --help shows how")
+        source = Source(
+            paths,
+            self._stamp(real).provenance,
+            self._bad_line,
+            limit=self.options.limit,
+            max_line=self.options.max_line,
+            again=again,
+            role=role,
+        )
+        self.sources.append(source)
+        return source
+
+    def _stamp(self, real: bool) -> Stamp:
+        values = self.options.values
+        return Stamp(
+            source=values.get("source", ""),
+            source_field=values.get("source_field", ""),
+            generator="" if real else values.get("generator", ""),
+            generation=0 if real else values.get("generation", -1),
+            real=real or values.get("real") is True,
+            run=self.run,
+        )
+
+    def read(
+        self, *, again: bool = False, shapes: tuple[Shape, ...] = SHAPES
+    ) -> tuple[Iterable[Row], Shape]:
+        """Open the outputs and return the command's rows and the shape they were found to have."""
+        source = self.source(again=again)
+        self.open_outputs()
+        rows = iter(source)
+        head = list(islice(rows, DETECT_ROWS))
+        shape = self._shape(head, shapes) if head else EMPTY
+        first = self._watched(chain(head, rows))
+        return (_Again(first, source) if again else first), shape
+
+    def _shape(self, head: list[Row], shapes: tuple[Shape, ...]) -> Shape:
+        values = self.options.values
+        prompt, response = values.get("prompt_field", ""), values.get("response_field", "")
+        base, count = None, len(head)
+        if values.get("format"):
+            base = named(values["format"], shapes)
+        elif not prompt or (not response and shapes is SHAPES):
+            base, count = self._detected(head, shapes, bool(prompt or response))
+        shape = by_fields(base, prompt or None, response or None) if prompt or response else base
+        if shape is None or not any(shape.prompt(r.value) or shape.response(r.value) for r in head):
+            missing = prompt or response or values.get("format")
+            raise InputError(f"{head[0].file}:{head[0].line}: no row has text in {missing!r}")
+        self.note(f"format: {shape.name} ({'auto' if base else 'named'}; {count}/{len(head)} rows)")
+        return shape
+
+    def _detected(
+        self, head: list[Row], shapes: tuple[Shape, ...], named_one: bool
+    ) -> tuple[Shape | None, int]:
+        try:
+            return detect(head, shapes)
+        except InputError:
+            if named_one:
+                return None, len(head)
+            raise
+
+    def _watched(self, rows: Iterator[Row]) -> Iterator[Row]:
+        """Pass the rows on, with a sign of life on stderr where somebody may be waiting."""
+        if self.options.quiet or not (self.options.verbose or sys.stderr.isatty()):
+            return rows
+        self._progress = self.enter_context(Progress(self.manifest.stage))
+        return self._progress.watch(rows)
+
+    def open_outputs(self) -> None:
+        """Open rows and rejects, before anything is paid for."""
+        self.open("output", self.options.output)
+        if self.options.rejects:
+            self.open("rejects", self.options.rejects)
+
+    def open(self, role: str, path: str, *, whole: bool = False) -> Sink:
+        """Open one more output, kept apart from every input and every other output."""
+        if role in self.sinks:
+            return self.sinks[role]
+        apart = [path for source in self.sources for path in source.paths]
+        apart += [sink.path for sink in self.sinks.values()]
+        options = self.options
+        sink = open_sink(
+            path, force=options.force, dry=options.dry_run, apart=tuple(apart), whole=whole
+        )
+        self.sinks[role] = self.enter_context(sink)
+        return self.sinks[role]
+
+    # --- rows ---------------------------------------------------------------------------
+
+    def settle(self, decisions: Iterable[Decision]) -> None:
+        """Write every kept row to the output and every other one to the rejects."""
+        write = self.sinks["output"].write
+        for decision in decisions:
+            if decision.reason:
+                self.reject(decision)
+            else:
+                write(emit(decision.row))
+        self.manifest.rows_out = self.sinks["output"].rows
+
+    def reject(self, decision: Decision) -> None:
+        """Count a dropped row and write it, with its reason, to the rejects."""
+        row = decision.row
+        self.manifest.rejects[decision.reason] += 1
+        if "rejects" not in self.sinks:
+            return
+        why = {
+            "file": row.file,
+            "line": row.line,
+            "stage": self.manifest.stage,
+            "reason": decision.reason,
+            "detail": decision.detail,
+            "survivor": decision.survivor,
+        }
+        self.sinks["rejects"].write(attach(emit(row), REJECT, _json(why)))
+
+    def _bad_line(self, file: str, line: int, raw: bytes, error: BadLine) -> None:
+        """Treat a line that is no row as the user asked: end here, or reject it and go on."""
+        if self.options.on_error == "error":
+            raise error.at(file, line)
+        self.manifest.rejects[error.reason] += 1
+        if "rejects" in self.sinks:
+            why = {
+                "file": file,
+                "line": line,
+                "stage": self.manifest.stage,
+                "reason": error.reason,
+                "detail": error.detail,
+                "base64": base64.b64encode(raw).decode(),
+            }
+            self.sinks["rejects"].write(attach(b"{}", REJECT, _json(why)))
+
+    # --- the end ------------------------------------------------------------------------
+
+    def note(self, text: str) -> None:
+        """Say one thing on stderr and in the manifest."""
+        self.manifest.notes.append(text)
+        if not self.options.quiet:
+            self.say(f"{self.manifest.stage}: {text}")
+
+    def say(self, text: str) -> None:
+        """Write one line to stderr, nothing in it able to steer a terminal."""
+        if self._progress is not None:
+            self._progress.stop()
+        with contextlib.suppress(BrokenPipeError):
+            sys.stderr.write(printable(text) + "\n")
+
+    def withhold(self) -> None:
+        """Let nothing flow: a gate said no, so every output of rows is dropped."""
+        self.withheld = True
+
+    def finish(self) -> None:
+        """Make the outputs visible, check that no row was lost, and record the run."""
+        manifest = self.manifest
+        manifest.rows_in = manifest.rows_in or sum(source.seen for source in self.sources)
+        edited = sum(source.edited for source in self.sources)
+        if edited:
+            self.note(f"{edited} rows were edited after they were stamped: nothing verifies them")
+        if not self.withheld:
+            self._conserve()
+            manifest.outputs += [sink.commit(role) for role, sink in self.sinks.items()]
+        manifest.inputs += [stream for source in self.sources for stream in source.streams]
+        manifest.seconds = time.monotonic() - self._started
+        self._record()
+        if not self.options.quiet:
+            self.say(self._summary())
+
+    def _conserve(self) -> None:
+        """Check that rows in = rows out + rejects; anything else is a bug in synthgate."""
+        repeats = manifest_extra(self.manifest)
+        manifest = self.manifest
+        if manifest.rows_in + repeats != manifest.rows_out + manifest.rejected:
+            raise RuntimeError(
+                f"{manifest.stage} lost rows: {manifest.rows_in} in, {manifest.rows_out} out, "
+                f"{manifest.rejected} rejected"
+            )
+
+    def _record(self) -> None:
+        """Write the manifest beside the output, to --summary and into the run folder."""
+        if self.options.dry_run:
+            return
+        data = json.dumps(self.manifest.as_json(), indent=2, ensure_ascii=True).encode()
+        output = self.sinks.get("output")
+        if output is not None and not self.withheld and os.path.isfile(output.path):
+            write_file(f"{output.path}.manifest.json", data, force=True)
+        if self.options.summary:
+            write_file(self.options.summary, data, force=self.options.force)
+        folder = os.environ.get("SYNTHGATE_RUN_DIR")
+        if folder:
+            _number(folder, self.manifest.stage, data)
+
+    def _summary(self) -> str:
+        manifest = self.manifest
+        reasons = ", ".join(f"{name} {count}" for name, count in manifest.rejects.most_common())
+        dropped = f"{manifest.rejected} rejected" + (f" ({reasons})" if reasons else "")
+        dry = " (dry run: nothing written)" if self.options.dry_run else ""
+        return (
+            f"{manifest.stage}: {manifest.rows_in} rows in, {manifest.rows_out} out, {dropped}{dry}"
+        )
+
+
+def manifest_extra(manifest: Manifest) -> int:
+    """Return how many rows a stage wrote more than once, on purpose."""
+    return int(manifest.findings.get("repeats", 0))
+
+
+def _number(folder: str, stage: str, data: bytes) -> None:
+    """Write a manifest as `<n>-<stage>.json`: in a pipe, stages end in their order."""
+    os.makedirs(folder, exist_ok=True)
+    for number in range(1, 10_000):
+        path = os.path.join(folder, f"{number}-{stage}.json")
+        taken = [name for name in os.listdir(folder) if name.split("-")[0] == str(number)]
+        if not taken:
+            write_file(path, data, force=False)
+            return
+
+
+def _json(value: Any) -> bytes:
+    return orjson.dumps(value)
+
+
+class _Again:
+    """Rows whose first pass has begun, and that can be read again from the start."""
+
+    def __init__(self, first: Iterator[Row], source: Source) -> None:
+        self._first: Iterator[Row] | None = first
+        self._source = source
+
+    def __iter__(self) -> Iterator[Row]:
+        first, self._first = self._first, None
+        return first if first is not None else iter(self._source)
+
+

@@ -1,0 +1,81 @@
+"""The options that commands share, and what a command declares about itself.
+
+Light on purpose: `--help` imports this and the command's own file, and nothing else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from annotated_types import Ge
+
+from synthgate.config import Flag
+
+
+@dataclass(frozen=True)
+class Streams:
+    """What goes in and out, for every command."""
+
+    inputs: Annotated[tuple[str, ...], Flag("files, globs or - (default: stdin)", (), "INPUT")] = ()
+    output: Annotated[str, Flag("where rows go (default: stdout)", ("-o", "--output"), "FILE")] = "-"
+    rejects: Annotated[str, Flag("where dropped rows go, each with its reason", (), "FILE")] = ""
+    summary: Annotated[str, Flag("where the manifest of this run goes", (), "FILE")] = ""
+    on_error: Annotated[Literal["error", "reject"], Flag("a bad line: end with 4, or reject it")] = "error"
+    seed: Annotated[int, Flag("every draw is hash(seed, id)")] = 0
+    limit: Annotated[int, Ge(0), Flag("read only the first N rows")] = 0
+    max_line: Annotated[int, Ge(1), Flag("longest line in bytes")] = 16 * 1024 * 1024
+    dry_run: Annotated[bool, Flag("do everything but write and pay")] = False
+    force: Annotated[bool, Flag("replace outputs that exist")] = False
+    quiet: Annotated[bool, Flag("no summary on stderr", ("-q", "--quiet"))] = False
+    verbose: Annotated[bool, Flag("a progress line every 30 s", ("-v", "--verbose"))] = False
+    config: Annotated[str, Flag("settings (default: synthgate.toml, [tool.synthgate])", (), "FILE")] = ""
+
+
+@dataclass(frozen=True)
+class Shaping:
+    """Where the texts of a row lie."""
+
+    format: Annotated[str, Flag("shape of the rows (default: detected)", (), "NAME")] = ""
+    prompt_field: Annotated[str, Flag("field of the prompt text, dotted", (), "FIELD")] = ""
+    response_field: Annotated[str, Flag("field of the response text, dotted", (), "FIELD")] = ""
+
+
+@dataclass(frozen=True)
+class Prompting:
+    """Where the prompt of a row lies, and whose it is."""
+
+    format: Annotated[str, Flag("shape of the prompts (default: detected)", (), "NAME")] = ""
+    prompt_field: Annotated[str, Flag("field of the prompt text, dotted", (), "FIELD")] = ""
+    source: Annotated[str, Flag("source of the generated rows", (), "NAME")] = ""
+
+
+@dataclass(frozen=True)
+class Stamping:
+    """What is declared about rows without provenance."""
+
+    source: Annotated[str, Flag("source of unstamped rows (default: file name)", (), "NAME")] = ""
+    source_field: Annotated[str, Flag("field that names the source", (), "FIELD")] = ""
+    generator: Annotated[str, Flag("generator of unstamped rows", (), "ID")] = ""
+    generation: Annotated[int, Ge(-1), Flag("generation of unstamped rows; -1 unknown")] = -1
+
+
+@dataclass(frozen=True)
+class Declaring:
+    """The declaration that unstamped rows were made by people."""
+
+    real: Annotated[bool, Flag("unstamped rows are real data")] = False
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command as its file declares it; its docstring is its help.
+
+    `fields` picks the settings of the stage's policy that this command has as flags.
+    """
+
+    stage: str
+    groups: tuple[type, ...] = (Shaping, Stamping, Declaring)
+    fields: tuple[str, ...] | None = None
+    table: str = ""
+    inputs_required: bool = False

@@ -1,0 +1,261 @@
+"""Every setting and its default: one frozen policy per stage, from flags or `synthgate.toml`.
+
+A field of a policy is at once a flag of its command, a key of its table in the configuration
+and an environment variable (`SYNTHGATE_DEDUPE_ON`). Flags win over the environment, that over
+the file, that over the defaults here. The help text of a flag is the help text of its field.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from difflib import get_close_matches
+from typing import Annotated, Any, Literal, get_type_hints
+
+from annotated_types import Ge, Gt, Le, Lt
+
+from synthgate.errors import ConfigError, UsageError
+
+
+@dataclass(frozen=True)
+class Flag:
+    """How a field is shown on the command line: its help, short names and metavar."""
+
+    help: str
+    names: tuple[str, ...] = ()
+    metavar: str = ""
+
+
+On = Literal["prompt", "response", "both"]
+Share = Annotated[float, Ge(0), Le(1)]
+
+
+@dataclass(frozen=True)
+class GeneratePolicy:
+    """Prompts x samples through one generator."""
+
+    samples: Annotated[int, Ge(1), Flag("answers wanted for each prompt")] = 3
+    generator: Annotated[Literal["chat"], Flag("kind of generator")] = "chat"
+    base_url: Annotated[str, Flag("OpenAI-compatible server, with or without /v1", (), "URL")] = ""
+    model: Annotated[str, Flag("model name as the server knows it", (), "NAME")] = ""
+    system: Annotated[str, Flag("system message put before every prompt", (), "TEXT")] = ""
+    temperature: Annotated[float, Ge(0), Flag("sampling temperature")] = 1.0
+    top_p: Annotated[float, Gt(0), Le(1), Flag("nucleus sampling")] = 1.0
+    max_tokens: Annotated[int, Ge(1), Flag("limit of an answer; not part of the journal key")] = 1024
+    journal: Annotated[str, Flag("append-only file of raw answers: resume, cache, replay", (), "FILE")] = ""
+    offline: Annotated[bool, Flag("answer from the journal only")] = False
+    unknown_sampling: Annotated[bool, Flag("the journal was recorded with sampling parameters that nobody wrote down (only with --offline)")] = False
+    concurrency: Annotated[int, Ge(1), Le(1024), Flag("calls in flight at a time")] = 8
+    timeout: Annotated[float, Gt(0), Flag("seconds for one call, all in all")] = 120.0
+    api_key_env: Annotated[str, Flag("environment variable that holds the API key", (), "NAME")] = ""
+    output_field: Annotated[str, Flag("field for the answer", (), "FIELD")] = "output"
+    generator_generation: Annotated[int, Ge(-1), Flag("largest generation in the generator's own training data; -1 unknown")] = 0
+
+
+@dataclass(frozen=True)
+class DedupePolicy:
+    """Drop what is invalid and what says the same again."""
+
+    on: Annotated[On, Flag("text that is compared")] = "both"
+
+
+@dataclass(frozen=True)
+class ClusterCapPolicy:
+    """Cap the rows of one semantic cluster."""
+
+    max_per_cluster: Annotated[int, Ge(1), Flag("rows kept within the distance")] = 50
+    embedder: Annotated[str, Flag("static (offline)", (), "NAME")] = "static"
+    threshold: Annotated[float, Ge(-1), Le(1), Flag("cosine similarity from which two rows are near; 0 takes the embedder's own")] = 0.0
+    on: Annotated[On, Flag("text that is embedded")] = "both"
+
+
+@dataclass(frozen=True)
+class VerifyPolicy:
+    """Check every candidate with something other than its generator."""
+
+    check: Annotated[tuple[str, ...], Flag("answer[:FIELD] | agree:FILE | rule:FILE | arithmetic; repeatable, all must pass", (), "SPEC")] = ()
+    evidence: Annotated[str, Flag("every check's verdict and evidence, keyed by row id", (), "FILE")] = ""
+    allow_dependent: Annotated[str, Flag("accept a checker of the generator's own family, and record why", (), "REASON")] = ""
+    regex_timeout: Annotated[float, Gt(0), Flag("seconds that one pattern may take on one row")] = 1.0
+
+
+@dataclass(frozen=True)
+class AuditPolicy:
+    """A human sample with a proven bound."""
+
+    plan: Annotated[str, Flag("the audit plan", (), "FILE")] = ""
+    labels: Annotated[str, Flag("label lines: {id, verdict, reviewer}", (), "FILE")] = ""
+    certificate: Annotated[str, Flag("what the gate proved [default: $SYNTHGATE_RUN_DIR/certificate.json]", (), "FILE")] = ""
+    min_pass: Annotated[float, Gt(0), Lt(1), Flag("share of rows that must be right")] = 0.90
+    confidence: Annotated[float, Gt(0.5), Lt(1), Flag("confidence of the bound")] = 0.95
+    max_n: Annotated[int, Ge(1), Flag("rows in the sample")] = 100
+    report_format: Annotated[Literal["text", "json"], Flag("form of the verdict on stderr")] = "text"
+
+
+@dataclass(frozen=True)
+class BlendPolicy:
+    """Mix verified synthetic rows with real ones at an exact fraction."""
+
+    real: Annotated[tuple[str, ...], Flag("real rows; repeatable", (), "FILE")] = ()
+    real_fraction: Annotated[Share, Flag("real share of the output rows")] = 0.5
+    on_shortage: Annotated[Literal["cap", "repeat", "error"], Flag("too few real rows: cut the synthetic ones, repeat real ones, or refuse")] = "cap"
+    max_repeats: Annotated[int, Ge(1), Flag("uses of one real row with --on-shortage repeat")] = 4
+    certificate: Annotated[str, Flag("certificate of the audit [default: $SYNTHGATE_RUN_DIR/certificate.json]", (), "FILE")] = ""
+    unaudited: Annotated[str, Flag("blend without an audit, and record why", (), "REASON")] = ""
+    no_real: Annotated[str, Flag("blend without real rows, and record why", (), "REASON")] = ""
+
+
+@dataclass(frozen=True)
+class ReportPolicy:
+    """Show what the pipeline did."""
+
+    real: Annotated[str, Flag("real rows to compare with", (), "FILE")] = ""
+    run_dir: Annotated[str, Flag("folder of manifests [default: $SYNTHGATE_RUN_DIR]", (), "DIR")] = ""
+    json_file: Annotated[str, Flag("write the report as JSON; - writes its findings as JSONL to stdout", ("--json",), "FILE")] = ""
+    tee: Annotated[bool, Flag("pass the rows through to stdout unchanged")] = False
+
+
+@dataclass(frozen=True)
+class RunPolicy:
+    """The whole pipeline into one folder."""
+
+    prompts: Annotated[str, Flag("prompts for generate", (), "FILE")] = ""
+    candidates: Annotated[str, Flag("start from these rows instead of generating", (), "FILE")] = ""
+    folder: Annotated[str, Flag("run folder", (), "DIR")] = "run"
+
+
+POLICIES: dict[str, type] = {
+    "generate": GeneratePolicy,
+    "dedupe": DedupePolicy,
+    "cluster-cap": ClusterCapPolicy,
+    "verify": VerifyPolicy,
+    "audit": AuditPolicy,
+    "blend": BlendPolicy,
+    "report": ReportPolicy,
+    "run": RunPolicy,
+}
+
+
+# --- reading a configuration file -------------------------------------------------------
+
+
+def settings(policy: Any) -> dict[str, Any]:
+    """Return a policy as the plain JSON object that manifests record."""
+    return {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(policy).items()}
+
+
+def flags_of(policy: type) -> dict[str, tuple[Any, Flag, Any]]:
+    """Return {field: (type, how it is shown, default)} of a policy, in order."""
+    hints = get_type_hints(policy, include_extras=True)
+    found = {}
+    for each in fields(policy):
+        notes = getattr(hints[each.name], "__metadata__", ())
+        shown = next((note for note in notes if isinstance(note, Flag)), Flag(""))
+        found[each.name] = (hints[each.name], shown, each.default)
+    return found
+
+
+def build(policy: type, values: dict[str, Any]) -> Any:
+    """Return the policy with these values, or raise `UsageError` naming the flag that is wrong."""
+    errors = _errors(policy, values)
+    if errors:
+        flag = "--" + str(errors[0]["loc"][0]).replace("_", "-")
+        raise UsageError(f"{flag}: {_plain(errors[0]['msg'])} (got {errors[0]['input']!r})")
+    return policy(**values)
+
+
+def _errors(policy: type, values: dict[str, Any]) -> list[Any]:
+    """Return what pydantic finds wrong with the values of a policy.
+
+    Strict: a setting of "0.9" where a number belongs is a mistake, not a number.
+    """
+    from pydantic import ConfigDict, ValidationError, create_model
+
+    known: dict[str, Any] = {
+        name: (kind, default) for name, (kind, _, default) in flags_of(policy).items()
+    }
+    shape = ConfigDict(extra="forbid", strict=True, protected_namespaces=())
+    try:
+        create_model(policy.__name__, __config__=shape, **known).model_validate(values)
+    except ValidationError as error:
+        return list(error.errors())
+    return []
+
+
+def _plain(message: str) -> str:
+    return message[:1].lower() + message[1:]
+
+
+def load(path: str, text: str, table: tuple[str, ...] = ()) -> dict[str, dict[str, Any]]:
+    """Return {stage: {key: value}} of a configuration file, with every finding in one error.
+
+    `table` is where ours lies in a larger file: `("tool", "synthgate")` of `pyproject.toml`.
+    """
+    try:
+        document: Any = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        where = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
+        at = f":{where[1]}:{where[2]}" if where else ""
+        raise ConfigError(f"{path}{at}: {_plain(str(error).split(' (at')[0])}") from None
+    for name in table:
+        document = document.get(name, {})
+    findings: list[str] = []
+    found: dict[str, dict[str, Any]] = {}
+    for name, values in document.items():
+        stage = name.replace("_", "-")
+        if stage not in POLICIES or not isinstance(values, dict):
+            findings.append(_unknown_key(path, text, table, (name,), name, list(POLICIES)))
+            continue
+        # A list stands for a tuple, because TOML has no tuples.
+        found[stage] = {
+            key.replace("-", "_"): tuple(value) if isinstance(value, list) else value
+            for key, value in values.items()
+        }
+        findings += [
+            _finding(path, text, (*table, name), POLICIES[stage], error)
+            for error in _errors(POLICIES[stage], found[stage])
+        ]
+    if findings:
+        raise ConfigError("\n".join(findings))
+    return found
+
+
+def _finding(
+    path: str, text: str, table: tuple[str, ...], policy: type, error: Mapping[str, Any]
+) -> str:
+    key = str(error["loc"][0])
+    names = [each.name for each in fields(policy)]
+    if error["type"] == "extra_forbidden":
+        return _unknown_key(path, text, table, (key,), f"{table[-1]}.{key}", names)
+    line = _line_of(text, table, key)
+    return f"{path}:{line}:1: {table[-1]}.{key}: {_plain(error['msg'])} (got {error['input']!r})"
+
+
+def _unknown_key(
+    path: str,
+    text: str,
+    table: tuple[str, ...],
+    key: tuple[str, ...],
+    shown: str,
+    known: list[str],
+) -> str:
+    near = get_close_matches(key[0], known, n=1, cutoff=0.5)
+    guess = f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(known)}"
+    return f"{path}:{_line_of(text, table, key[0])}:1: {shown}: unknown key{guess}"
+
+
+def _line_of(text: str, table: tuple[str, ...], key: str) -> int:
+    """Return the line where a key of a table stands, else the table's own line, else 1."""
+    spelt = re.compile(rf"""\s*["']?{re.escape(key).replace("_", "[-_]")}["']?\s*=""")
+    here, header = not table, 1
+    for number, line in enumerate(text.splitlines(), 1):
+        if bracket := re.match(r"\s*\[+\s*([^\]]+?)\s*\]", line):
+            names = tuple(part.strip(" \"'") for part in bracket[1].split("."))
+            here = names == table
+            if here or names == (*table, key):
+                header = number
+        elif here and spelt.match(line):
+            return number
+    return header

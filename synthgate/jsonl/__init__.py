@@ -1,0 +1,21 @@
+"""The only module that opens data files: rows in, lines out, all or nothing.
+
+Reading (`reading.py`) is binary, split at newlines only, one bounded line at a time. Writing
+(`writing.py`) goes to a temporary file that is renamed on success; a device, FIFO or pipe is
+opened as it is and never renamed over. `.gz` and `.zst` are read and written by extension.
+"""
+
+from synthgate.jsonl.reading import MAX_LINE, BadLineSink, Source, expand, read_file
+from synthgate.jsonl.writing import Shelf, Sink, open_sink, write_file
+
+__all__ = [
+    "MAX_LINE",
+    "BadLineSink",
+    "Shelf",
+    "Sink",
+    "Source",
+    "expand",
+    "open_sink",
+    "read_file",
+    "write_file",
+]

@@ -1,0 +1,170 @@
+"""The `_synthgate` key: read it off a line, stamp a row that has none, splice it back on.
+
+An incoming `_synthgate` is a claim, not evidence: its id is computed again from the bytes, and
+a row whose bytes changed loses what was verified of it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import jiter
+import msgspec
+
+from synthgate import __version__
+from synthgate.errors import BadLine
+from synthgate.rows import OURS, REJECT, Provenance, Row, Value, content_id, parse
+
+_encode = msgspec.json.Encoder().encode
+_FIELDS: dict[str, type] = {
+    "id": str, "source": str, "synthetic": bool, "generator": str, "prompt": str, "parents": str,
+    "generation": int, "run": str, "cluster": str, "verified_by": str, "confidence": float,
+    "needs": str, "override": str,
+}  # fmt: skip
+_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{},:]', re.DOTALL)
+_SPLICED = b',"' + OURS.encode() + b'":{"id":"'
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """What the user declares about rows that carry no provenance."""
+
+    source: str = ""
+    source_field: str = ""
+    generator: str = ""
+    generation: int = -1
+    real: bool = False
+    run: str = ""
+
+    def provenance(self, payload: bytes, value: Value, file: str) -> Provenance:
+        """Return the provenance of an undeclared row: synthetic unless declared real."""
+        named = value.get(self.source_field) if self.source_field else None
+        source = named if isinstance(named, str) and named else self.source or _file_name(file)
+        if self.real:
+            return Provenance(content_id(payload), source, False, generation=0, run=self.run)
+        return Provenance(
+            content_id(payload),
+            source,
+            generator=self.generator,
+            generation=self.generation,
+            run=self.run,
+        )
+
+
+def _file_name(file: str) -> str:
+    return "stdin" if file == "-" else file.rsplit("/", 1)[-1]
+
+
+Stamper = Callable[[bytes, Value, str], Provenance]
+
+
+def read(raw: bytes, file: str, line: int, stamp: Stamper) -> Row:
+    """Return the row on a line, stamped where it carries no provenance, or raise `BadLine`."""
+    value = parse(raw)
+    ours = {key for key in (OURS, REJECT) if key in value}
+    if not ours:
+        return Row(file, line, raw, value, stamp(raw, value, file))
+    claimed, reject = value.pop(OURS, None), value.pop(REJECT, None)
+    _refuse_foreign(ours, claimed, reject, value)
+    payload = _cut(raw, ours, claimed)
+    if OURS not in ours:
+        return Row(file, line, payload, value, stamp(payload, value, file))
+    provenance, row_id = Provenance(**claimed), content_id(payload)
+    if row_id == provenance.id:
+        return Row(file, line, payload, value, provenance)
+    return Row(file, line, payload, value, _void(provenance, row_id), edited=True)
+
+
+def _refuse_foreign(ours: set[str], claimed: Any, reject: Any, value: Value) -> None:
+    """Refuse `_synthgate` and `_reject` keys that synthgate cannot have written."""
+    if REJECT in ours and not (type(reject) is dict and "reason" in reject and "line" in reject):
+        raise BadLine("reserved_key", f"the key {REJECT} is reserved for synthgate's rejects")
+    if ours == {REJECT} and not value:
+        raise BadLine("reject_record", "the record of a line that was no row is not a row")
+    if OURS not in ours:
+        return
+    if type(claimed) is not dict or claimed.keys() != _FIELDS.keys():
+        raise BadLine("foreign_synthgate", f"{OURS} is not synthgate's: it has other keys")
+    for name, kind in _FIELDS.items():
+        if type(claimed[name]) is not kind:
+            raise BadLine("foreign_synthgate", f"{OURS}.{name} must be of type {kind.__name__}")
+    if not -1 <= claimed["generation"] < 2**31 or not 0.0 <= claimed["confidence"] <= 1.0:
+        raise BadLine("foreign_synthgate", f"{OURS} has a generation or confidence out of range")
+
+
+def _void(provenance: Provenance, row_id: str) -> Provenance:
+    """Return the provenance of an edited row: a child of the old one, verified by nothing."""
+    return msgspec.structs.replace(
+        provenance,
+        id=row_id,
+        parents=f"{provenance.parents} {provenance.id}".strip(),
+        cluster="",
+        verified_by="",
+        confidence=0.0,
+    )
+
+
+def splice(payload: bytes, provenance: Provenance) -> bytes:
+    """Return the payload with `_synthgate` as its last key; no other byte changes."""
+    return attach(payload, OURS, _encode(provenance))
+
+
+def attach(payload: bytes, key: str, encoded: bytes) -> bytes:
+    """Return a JSON object's bytes with one more last key."""
+    body = payload[:-1]
+    comma = b"" if body.strip() == b"{" else b","
+    return b'%b%b"%b":%b}' % (body, comma, key.encode(), encoded)
+
+
+def emit(row: Row) -> bytes:
+    """Return the line that a row is written as, without line end."""
+    return splice(row.payload, row.provenance)
+
+
+def child(parents: Iterable[Provenance], generator_generation: int = 0) -> int:
+    """Return the generation of a row made from these: 1 + the largest, or -1 if one is unknown."""
+    generations = [generator_generation, *(parent.generation for parent in parents)]
+    return -1 if min(generations) < 0 else 1 + max(generations)
+
+
+def run_hash(settings_digest: str) -> str:
+    """Return the `run` field: a short hash of tool version and settings."""
+    return content_id(f"{__version__}\n{settings_digest}".encode())[:16]
+
+
+# --- cutting our keys out of a line -----------------------------------------------------
+
+
+def _cut(raw: bytes, keys: set[str], claimed: Any) -> bytes:
+    """Return the line's bytes without our top-level keys: by its tail, or else by scanning."""
+    if keys == {OURS}:
+        at = raw.rfind(_SPLICED)
+        if at > 0 and raw[at + len(_SPLICED) - 7 : -1] == _encode(claimed):
+            return raw[:at] + b"}"
+    head = raw[: raw.index(b"{") + 1]
+    members = list(_members(raw, len(head)))
+    first = members[0][1]
+    kept = [member for name, member in members if name not in keys]
+    if members[0][0] in keys:
+        rest = kept[0].lstrip() if kept else b""
+        kept[:1] = [first[: len(first) - len(first.lstrip())] + rest]
+    return head + b",".join(kept) + b"}"
+
+
+def _members(raw: bytes, start: int) -> Iterator[tuple[str | None, bytes]]:
+    """Yield (key, bytes between its commas) of each top-level member of a valid JSON object."""
+    depth, key = 1, None
+    for token in _TOKEN.finditer(raw, start):
+        mark = token[0]
+        if mark in b"{[":
+            depth += 1
+        elif mark in b"}]":
+            depth -= 1
+        if depth == 1 and key is None and mark[:1] == b'"':
+            key = jiter.from_json(mark)
+        elif (depth == 1 and mark == b",") or depth == 0:
+            yield key, raw[start : token.start()]
+            start, key = token.end(), None
