@@ -1,0 +1,78 @@
+"""What the tests share: the real command, rows, and the data that only the project's machines have."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARED = ROOT.parent / "shared" / "data"
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a command did."""
+
+    code: int
+    out: bytes
+    err: str
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """The JSON lines on stdout."""
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+def synthgate(
+    *argv: str | Path,
+    stdin: bytes = b"",
+    cwd: Path | None = None,
+    env: dict[str, str] | None = None,
+) -> Done:
+    """Run the real command in a process of its own."""
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("SYNTHGATE_")}
+    done = subprocess.run(
+        [sys.executable, "-m", "synthgate", *map(str, argv)],
+        input=stdin,
+        capture_output=True,
+        cwd=cwd,
+        env={**clean, **(env or {})},
+        timeout=300,
+        check=False,
+    )
+    return Done(done.returncode, done.stdout, done.stderr.decode())
+
+
+def write_rows(path: Path, rows: Sequence[Any]) -> Path:
+    """Write rows as JSON lines; bytes are written as they are."""
+    lines = [row if isinstance(row, bytes) else json.dumps(row).encode() for row in rows]
+    path.write_bytes(b"".join(line + b"\n" for line in lines))
+    return path
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """Read JSON lines."""
+    return [json.loads(line) for line in path.read_bytes().splitlines()]
+
+
+@pytest.fixture
+def shared() -> Callable[[str], Path]:
+    """Return a file of the shared data; skip loudly without it, fail under CI."""
+
+    def find(name: str) -> Path:
+        path = SHARED / name
+        if path.exists():
+            return path
+        if os.environ.get("CI"):
+            pytest.fail(f"shared data {name} is missing under CI")
+        pytest.skip(f"SKIPPED: shared data {name} is not on this machine")
+
+    return find
