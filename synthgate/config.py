@@ -124,6 +124,9 @@ class RunPolicy:
     prompts: Annotated[str, Flag("prompts for generate", (), "FILE")] = ""
     candidates: Annotated[str, Flag("start from these rows instead of generating", (), "FILE")] = ""
     folder: Annotated[str, Flag("run folder", (), "DIR")] = "run"
+    prompt_field: Annotated[str, Flag("field of the prompt text, dotted", (), "FIELD")] = ""
+    response_field: Annotated[str, Flag("field of the response text, dotted", (), "FIELD")] = ""
+    seed: Annotated[int, Flag("every draw is hash(seed, id)")] = 0
 
 
 POLICIES: dict[str, type] = {

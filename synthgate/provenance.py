@@ -66,16 +66,16 @@ def read(raw: bytes, file: str, line: int, stamp: Stamper) -> Row:
     value = parse(raw)
     ours = {key for key in (OURS, REJECT) if key in value}
     if not ours:
-        return Row(file, line, raw, value, stamp(raw, value, file))
+        return Row(file, line, raw, value, stamp(raw, value, file), False, raw)
     claimed, reject = value.pop(OURS, None), value.pop(REJECT, None)
     _refuse_foreign(ours, claimed, reject, value)
     payload = _cut(raw, ours, claimed)
     if OURS not in ours:
-        return Row(file, line, payload, value, stamp(payload, value, file))
+        return Row(file, line, payload, value, stamp(payload, value, file), False, raw)
     provenance, row_id = Provenance(**claimed), content_id(payload)
     if row_id == provenance.id:
-        return Row(file, line, payload, value, provenance)
-    return Row(file, line, payload, value, _void(provenance, row_id), edited=True)
+        return Row(file, line, payload, value, provenance, False, raw)
+    return Row(file, line, payload, value, _void(provenance, row_id), True, raw)
 
 
 def _refuse_foreign(ours: set[str], claimed: Any, reject: Any, value: Value) -> None:

@@ -43,7 +43,8 @@ class Row(msgspec.Struct, frozen=True):
     """One JSON object on one line of one file.
 
     `payload` is the object's bytes without `_synthgate`; `edited` says that the line claimed
-    the id of other bytes, so that whatever was verified was not this row.
+    the id of other bytes, so that whatever was verified was not this row; `raw` is the line as
+    it was read, white space after the object apart.
     """
 
     file: str
@@ -52,6 +53,7 @@ class Row(msgspec.Struct, frozen=True):
     value: Value
     provenance: Provenance
     edited: bool = False
+    raw: bytes = b""
 
     @property
     def id(self) -> str:
@@ -61,7 +63,9 @@ class Row(msgspec.Struct, frozen=True):
     def marked(self, **fields: Any) -> Row:
         """Return this row with some provenance fields replaced."""
         provenance = msgspec.structs.replace(self.provenance, **fields)
-        return Row(self.file, self.line, self.payload, self.value, provenance, self.edited)
+        return Row(
+            self.file, self.line, self.payload, self.value, provenance, self.edited, self.raw
+        )
 
 
 class Decision(msgspec.Struct, frozen=True):

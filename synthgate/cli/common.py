@@ -31,6 +31,7 @@ from synthgate.rows import REJECT, Decision, Row
 from synthgate.text import printable
 
 CONFIG_FILES = (("synthgate.toml", ()), ("pyproject.toml", ("tool", "synthgate")))
+REFERENCES = ("agree", "against")
 EMPTY = Shape("none", (), lambda _: None, lambda _: None, lambda value, _: value)
 
 
@@ -38,6 +39,8 @@ def execute(spec: Command, run: Callable[..., int | None], given: dict[str, Any]
     """Run one command: settle its settings, open its outputs, record what it did."""
     given = {key: tuple(v) if isinstance(v, list) else v for key, v in given.items()}
     given = {key: value for key, value in given.items() if value is not None}
+    if spec.config_input and given.get("inputs"):
+        given["config"] = given.pop("inputs")[0]
     table = spec.table or spec.stage
     kind = config.POLICIES[table]
     file = load_config(given.get("config", ""))
@@ -97,16 +100,20 @@ class Session(contextlib.ExitStack):
         self.sources: list[Source] = []
         self.sinks: dict[str, Sink] = {}
         self.withheld = False
+        self.headline = ""  # what the summary line says, where counts alone would mislead
+        self.looked_at = 0  # rows that this command only looks at: it is no filter for them
         self._started = time.monotonic()
         self._progress: Progress | None = None
-        self._closed_stdin = spec.inputs_required
 
     # --- streams ------------------------------------------------------------------------
 
     def source(
         self, inputs: Iterable[str] = (), *, again: bool = False, role: str = "", real: bool = False
     ) -> Source:
-        """Return the rows of some inputs, stamped as declared; the default is the command's own."""
+        """Return the rows of some inputs, stamped as declared; the default is the command's own.
+
+        A source with a role `agree` or `against` is reference material: its rows are not counted.
+        """
         paths = list(inputs) or list(self.options.inputs)
         if not paths and sys.stdin is not None and sys.stdin.isatty():
             raise UsageError("no input: name a file, or pipe rows in; --help shows how")
@@ -262,7 +269,9 @@ class Session(contextlib.ExitStack):
     def finish(self) -> None:
         """Make the outputs visible, check that no row was lost, and record the run."""
         manifest = self.manifest
-        manifest.rows_in = manifest.rows_in or sum(source.seen for source in self.sources)
+        manifest.rows_in = manifest.rows_in or sum(
+            source.seen for source in self.sources if source.role not in REFERENCES
+        )
         edited = sum(source.edited for source in self.sources)
         if edited:
             self.note(f"{edited} rows were edited after they were stamped: nothing verifies them")
@@ -276,10 +285,13 @@ class Session(contextlib.ExitStack):
             self.say(self._summary())
 
     def _conserve(self) -> None:
-        """Check that rows in = rows out + rejects; anything else is a bug in synthgate."""
-        repeats = manifest_extra(self.manifest)
+        """Check that rows in = rows out + rejects; anything else is a bug in synthgate.
+
+        Rows that were written more than once on purpose are `repeats`.
+        """
         manifest = self.manifest
-        if manifest.rows_in + repeats != manifest.rows_out + manifest.rejected:
+        owed = manifest.rows_in + int(manifest.findings.get("repeats", 0)) - self.looked_at
+        if owed != manifest.rows_out + manifest.rejected:
             raise RuntimeError(
                 f"{manifest.stage} lost rows: {manifest.rows_in} in, {manifest.rows_out} out, "
                 f"{manifest.rejected} rejected"
@@ -304,14 +316,11 @@ class Session(contextlib.ExitStack):
         reasons = ", ".join(f"{name} {count}" for name, count in manifest.rejects.most_common())
         dropped = f"{manifest.rejected} rejected" + (f" ({reasons})" if reasons else "")
         dry = " (dry run: nothing written)" if self.options.dry_run else ""
+        if self.headline:
+            return f"{manifest.stage}: {self.headline}{dry}"
         return (
             f"{manifest.stage}: {manifest.rows_in} rows in, {manifest.rows_out} out, {dropped}{dry}"
         )
-
-
-def manifest_extra(manifest: Manifest) -> int:
-    """Return how many rows a stage wrote more than once, on purpose."""
-    return int(manifest.findings.get("repeats", 0))
 
 
 def _number(folder: str, stage: str, data: bytes) -> None:

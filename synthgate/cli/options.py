@@ -71,11 +71,13 @@ class Declaring:
 class Command:
     """A command as its file declares it; its docstring is its help.
 
-    `fields` picks the settings of the stage's policy that this command has as flags.
+    `fields` picks the settings of the stage's policy that this command has as flags; `table` is
+    the policy's name where it is not the stage's; `config_input` says that the command's one
+    argument is the configuration file.
     """
 
     stage: str
     groups: tuple[type, ...] = (Shaping, Stamping, Declaring)
     fields: tuple[str, ...] | None = None
     table: str = ""
-    inputs_required: bool = False
+    config_input: bool = False

@@ -6,7 +6,7 @@ opened as it is and never renamed over. `.gz` and `.zst` are read and written by
 """
 
 from synthgate.jsonl.reading import MAX_LINE, BadLineSink, Source, expand, read_file
-from synthgate.jsonl.writing import Shelf, Sink, open_sink, write_file
+from synthgate.jsonl.writing import Shelf, Sink, locked, open_sink, write_file
 
 __all__ = [
     "MAX_LINE",
@@ -15,6 +15,7 @@ __all__ = [
     "Sink",
     "Source",
     "expand",
+    "locked",
     "open_sink",
     "read_file",
     "write_file",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import gzip
 import io
 import os
@@ -13,7 +14,7 @@ from array import array
 from collections.abc import Iterator
 from typing import IO, Any
 
-from synthgate.errors import OutputError
+from synthgate.errors import Locked, OutputError
 from synthgate.jsonl.raw import Hashing, why
 from synthgate.manifest import Stream
 
@@ -233,3 +234,27 @@ class Shelf:
         start, end = self._ends[number], self._ends[number + 1]
         self._file.seek(start)
         return self._file.read(end - start)
+
+
+@contextlib.contextmanager
+def locked(path: str) -> Iterator[None]:
+    """Hold a lock file for the time of a `with` block; `Locked` if another run holds it.
+
+    The lock is the kernel's, not the file's existence: it goes with the process, however it ends.
+    """
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written: {why(error)}") from None
+    try:
+        _lock(handle, path)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _lock(handle: int, path: str) -> None:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise Locked(f"{path}: another run holds the lock") from None

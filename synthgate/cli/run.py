@@ -1,0 +1,101 @@
+"""Run the whole pipeline from one configuration file into one run folder.
+
+The stages are the commands themselves, in order, each with its own table of settings; the first
+that does not end with 0 ends the run with its exit code. The human audit is part of it: without
+labels the run ends with 5 and says which sample to label; with them, run it again. Answers are
+kept in the run folder's journal, so nothing is paid for twice.
+
+Example: synthgate run synthgate.toml
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from synthgate.cli.options import Command
+
+if TYPE_CHECKING:
+    from synthgate.cli.common import Session
+    from synthgate.config import RunPolicy
+
+COMMAND = Command("run", groups=(), config_input=True)
+
+
+def run(io: Session, policy: RunPolicy) -> int:
+    """Run the stages in order; return the exit code of the first that does not end with 0."""
+    from synthgate.cli.app import invoke
+    from synthgate.cli.common import load_config
+    from synthgate.errors import UsageError
+    from synthgate.jsonl import locked
+
+    if bool(policy.prompts) == bool(policy.candidates):
+        raise UsageError("run needs either run.prompts or run.candidates in its configuration")
+    settings = load_config(io.options.config)
+    labels = str(settings.get("audit", {}).get("labels", "") or f"{policy.folder}/labels.jsonl")
+    os.makedirs(policy.folder, exist_ok=True)
+    with locked(os.path.join(policy.folder, "lock")):
+        for number, (stage, argv) in enumerate(_stages(policy, settings, labels), 1):
+            summary = os.path.join(policy.folder, f"{number}-{stage.replace(' ', '-')}.json")
+            shared = ["--summary", summary, "--force"]
+            if io.options.config:
+                shared += ["--config", io.options.config]
+            code = invoke([*argv, *shared])
+            if stage == "audit draw" and not code and not os.path.exists(labels):
+                io.note(f"label {policy.folder}/sample.jsonl into {labels}, then run again")
+                code = 5
+            if code:
+                io.headline = f"ended at {stage} with exit code {code}; see {policy.folder}"
+                return code
+    io.headline = f"all stages passed; the training set is {policy.folder}/train.jsonl"
+    return 0
+
+
+def _stages(
+    policy: RunPolicy, settings: dict[str, dict[str, object]], labels: str
+) -> list[tuple[str, list[str]]]:
+    """Return (stage, its command line) in the order in which rows pass them."""
+
+    def at(name: str) -> str:
+        return os.path.join(policy.folder, name)
+
+    def flow(stage: str, source: str, *more: str) -> tuple[str, list[str]]:
+        rejects = ["--rejects", at(f"{stage}.rejects.jsonl"), "--seed", str(policy.seed)]
+        return stage, [stage, source, "-o", at(f"{stage}.jsonl"), *rejects, *more]
+
+    fields = [
+        *(("--prompt-field", policy.prompt_field) if policy.prompt_field else ()),
+        *(("--response-field", policy.response_field) if policy.response_field else ()),
+    ]
+    stages = []
+    if policy.prompts:
+        named = "journal" in settings.get("generate", {})
+        journal = [] if named else ["--journal", at("journal.jsonl")]
+        stages.append(flow("generate", policy.prompts, *journal, *fields[:2]))
+    read = [] if policy.prompts else fields
+    first = at("generate.jsonl") if policy.prompts else policy.candidates
+    plan, certificate = ["--plan", at("plan.json")], ["--certificate", at("certificate.json")]
+    return [
+        *stages,
+        flow("dedupe", first, *read),
+        flow("cluster-cap", at("dedupe.jsonl"), *read),
+        flow("verify", at("cluster-cap.jsonl"), "--evidence", at("evidence.jsonl"), *read),
+        (
+            "audit draw",
+            ["audit", "draw", at("verify.jsonl"), "-o", at("sample.jsonl"), *plan],
+        ),
+        (
+            "audit gate",
+            ["audit", "gate", at("verify.jsonl"), *plan, "--labels", labels]
+            + ["-o", at("audited.jsonl"), "--rejects", at("audit.rejects.jsonl"), *certificate],
+        ),
+        (
+            "blend",
+            ["blend", at("audited.jsonl"), "-o", at("train.jsonl"), *certificate]
+            + ["--rejects", at("blend.rejects.jsonl"), "--seed", str(policy.seed)],
+        ),
+        (
+            "report",
+            ["report", at("train.jsonl"), "--run-dir", policy.folder, "--json", at("report.json")],
+        ),
+    ]

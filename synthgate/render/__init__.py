@@ -1,0 +1,1 @@
+"""One report, several renderings. Nothing from a row is ever markup."""
