@@ -7,14 +7,12 @@ the file, that over the defaults here. The help text of a flag is the help text 
 
 from __future__ import annotations
 
+import operator
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from difflib import get_close_matches
-from typing import Annotated, Any, Literal, get_type_hints
-
-from annotated_types import Ge, Gt, Le, Lt
+from typing import Annotated, Any, Literal, get_args, get_type_hints
 
 from synthgate.errors import ConfigError, UsageError
 
@@ -26,6 +24,34 @@ class Flag:
     help: str
     names: tuple[str, ...] = ()
     metavar: str = ""
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A limit on a number. Own, because importing a library for it costs every `--help` 10 ms."""
+
+    kind: Literal["ge", "gt", "le", "lt"]
+    value: float
+
+
+def Ge(value: float) -> Bound:  # noqa: N802 - named as in annotated-types, which reads them the same
+    """At least."""
+    return Bound("ge", value)
+
+
+def Gt(value: float) -> Bound:  # noqa: N802
+    """More than."""
+    return Bound("gt", value)
+
+
+def Le(value: float) -> Bound:  # noqa: N802
+    """At most."""
+    return Bound("le", value)
+
+
+def Lt(value: float) -> Bound:  # noqa: N802
+    """Less than."""
+    return Bound("lt", value)
 
 
 On = Literal["prompt", "response", "both"]
@@ -111,7 +137,6 @@ class BlendPolicy:
 class ReportPolicy:
     """Show what the pipeline did."""
 
-    real: Annotated[str, Flag("real rows to compare with", (), "FILE")] = ""
     run_dir: Annotated[str, Flag("folder of manifests [default: $SYNTHGATE_RUN_DIR]", (), "DIR")] = ""
     json_file: Annotated[str, Flag("write the report as JSON; - writes its findings as JSONL to stdout", ("--json",), "FILE")] = ""
     tee: Annotated[bool, Flag("pass the rows through to stdout unchanged")] = False
@@ -129,6 +154,13 @@ class RunPolicy:
     seed: Annotated[int, Flag("every draw is hash(seed, id)")] = 0
 
 
+@dataclass(frozen=True)
+class DemoPolicy:
+    """The gate on real model output."""
+
+    folder: Annotated[str, Flag("where the demo's files go", (), "DIR")] = "synthgate-demo"
+
+
 POLICIES: dict[str, type] = {
     "generate": GeneratePolicy,
     "dedupe": DedupePolicy,
@@ -138,6 +170,7 @@ POLICIES: dict[str, type] = {
     "blend": BlendPolicy,
     "report": ReportPolicy,
     "run": RunPolicy,
+    "demo": DemoPolicy,
 }
 
 
@@ -160,13 +193,26 @@ def flags_of(policy: type) -> dict[str, tuple[Any, Flag, Any]]:
     return found
 
 
+_WORDS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
+
+
 def build(policy: type, values: dict[str, Any]) -> Any:
-    """Return the policy with these values, or raise `UsageError` naming the flag that is wrong."""
-    errors = _errors(policy, values)
-    if errors:
-        flag = "--" + str(errors[0]["loc"][0]).replace("_", "-")
-        raise UsageError(f"{flag}: {_plain(errors[0]['msg'])} (got {errors[0]['input']!r})")
+    """Return the policy with these values, or raise `UsageError` naming the flag that is wrong.
+
+    The values are of the right types already: those of flags by Typer, those of a file by `load`.
+    """
+    for name, (kind, _, _) in flags_of(policy).items():
+        if name in values:
+            _within(name, values[name], getattr(kind, "__metadata__", ()))
     return policy(**values)
+
+
+def _within(name: str, value: Any, notes: tuple[Any, ...]) -> None:
+    for bound in notes:
+        if isinstance(bound, Bound) and not getattr(operator, bound.kind)(value, bound.value):
+            flag = "--" + name.replace("_", "-")
+            wanted = f"{_WORDS[bound.kind]} {bound.value:g}"
+            raise UsageError(f"{flag} must be {wanted} (got {value!r})")
 
 
 def _errors(policy: type, values: dict[str, Any]) -> list[Any]:
@@ -174,10 +220,15 @@ def _errors(policy: type, values: dict[str, Any]) -> list[Any]:
 
     Strict: a setting of "0.9" where a number belongs is a mistake, not a number.
     """
-    from pydantic import ConfigDict, ValidationError, create_model
+    from pydantic import ConfigDict, Field, ValidationError, create_model
+
+    def bounded(kind: Any) -> Any:
+        notes = getattr(kind, "__metadata__", ())
+        limits: dict[str, Any] = {n.kind: n.value for n in notes if isinstance(n, Bound)}
+        return Annotated[get_args(kind)[0], Field(**limits)] if notes else kind
 
     known: dict[str, Any] = {
-        name: (kind, default) for name, (kind, _, default) in flags_of(policy).items()
+        name: (bounded(kind), default) for name, (kind, _, default) in flags_of(policy).items()
     }
     shape = ConfigDict(extra="forbid", strict=True, protected_namespaces=())
     try:
@@ -196,6 +247,8 @@ def load(path: str, text: str, table: tuple[str, ...] = ()) -> dict[str, dict[st
 
     `table` is where ours lies in a larger file: `("tool", "synthgate")` of `pyproject.toml`.
     """
+    import tomllib
+
     try:
         document: Any = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

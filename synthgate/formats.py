@@ -172,7 +172,11 @@ def by_fields(base: Shape | None, prompt: str | None, response: str | None) -> S
         keys=tuple(path.split(".")[0] for path in (prompt, response) if path),
         prompt=field(prompt) if prompt else base.prompt if base else _nothing,
         response=field(response) if response else base.response if base else _nothing,
-        with_response=_put(response) if response else base.with_response if base else _put("output"),
+        with_response=_put(response)
+        if response
+        else base.with_response
+        if base
+        else _put("output"),
     )
 
 

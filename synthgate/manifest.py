@@ -17,7 +17,7 @@ from synthgate import __version__
 
 @dataclass(frozen=True)
 class Stream:
-    """One file or pipe: where it is, its SHA-256 as stored ("" if not read to its end), its rows."""
+    """One file or pipe: its SHA-256 as stored ("" if it was not read to its end) and its rows."""
 
     path: str
     sha256: str

@@ -14,10 +14,10 @@ os.environ["TYPER_USE_RICH"] = "0"  # before Typer is imported: plain help, and 
 import inspect
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib import import_module
 from types import ModuleType
-from typing import Annotated, Any, Literal, NoReturn, get_args, get_origin
+from typing import Annotated, Any, ClassVar, NoReturn, get_args, get_origin
 
 import typer
 from typer.core import TyperGroup
@@ -49,7 +49,7 @@ AUDIT = {
 class _Lazy(TyperGroup):
     """A group whose commands are imported when they are named."""
 
-    table: dict[str, str] = {}
+    table: ClassVar[dict[str, str]] = {}
     package = ""
 
     def list_commands(self, ctx: Any) -> list[str]:
@@ -68,7 +68,8 @@ class _Lazy(TyperGroup):
             formatter.write_dl(list(self.table.items()))
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        self.commands = dict.fromkeys(self.table)  # type: ignore[arg-type]
+        names: Any = dict.fromkeys(self.table)
+        self.commands = names  # read only for "did you mean"
         return super().resolve_command(ctx, args)
 
     def get_help_option(self, ctx: Any) -> Any:
@@ -106,7 +107,9 @@ def _nothing() -> None:
 
 
 def _version(
-    version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version.", show_envvar=False)
+    ] = False,
 ) -> None:
     if version:
         sys.stdout.write(f"synthgate {__version__}\n")
@@ -127,7 +130,8 @@ def _command(name: str, module: ModuleType) -> Any:
     call.__annotations__ = {each.name: each.annotation for each in parameters}
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
     text = inspect.cleandoc(module.__doc__ or "").replace("\n\n", "\n\n\b\n")
-    app.command(name, help=text)(call)
+    epilog = f"Every option is also a key of synthgate.toml or SYNTHGATE_{name.upper()}_<OPTION>."
+    app.command(name, help=text, epilog=epilog.replace("-", "_"))(call)
     command = get_command(app)
     command.name = name
     shown = command.get_help_option
@@ -155,7 +159,7 @@ def _parameter(name: str, kind: Any, flag: Flag, default: Any) -> inspect.Parame
     text = flag.help
     if default not in ("", (), False) and "default" not in text:
         text += f" [default: {default}]"
-    extra: dict[str, Any] = {"help": text, "show_default": False}
+    extra: dict[str, Any] = {"help": text, "show_default": False, "show_envvar": False}
     if flag.metavar:
         extra["metavar"] = flag.metavar
     info: Any
@@ -264,5 +268,3 @@ def _occupy_standard_descriptors() -> None:
             os.fstat(descriptor)
         except OSError:
             os.open(os.devnull, os.O_RDONLY)
-
-

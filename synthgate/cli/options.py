@@ -8,9 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from annotated_types import Ge
-
-from synthgate.config import Flag
+from synthgate.config import Flag, Ge
 
 
 @dataclass(frozen=True)
@@ -18,10 +16,14 @@ class Streams:
     """What goes in and out, for every command."""
 
     inputs: Annotated[tuple[str, ...], Flag("files, globs or - (default: stdin)", (), "INPUT")] = ()
-    output: Annotated[str, Flag("where rows go (default: stdout)", ("-o", "--output"), "FILE")] = "-"
+    output: Annotated[str, Flag("where rows go (default: stdout)", ("-o", "--output"), "FILE")] = (
+        "-"
+    )
     rejects: Annotated[str, Flag("where dropped rows go, each with its reason", (), "FILE")] = ""
     summary: Annotated[str, Flag("where the manifest of this run goes", (), "FILE")] = ""
-    on_error: Annotated[Literal["error", "reject"], Flag("a bad line: end with 4, or reject it")] = "error"
+    on_error: Annotated[
+        Literal["error", "reject"], Flag("a bad line: end with 4, or reject it")
+    ] = "error"
     seed: Annotated[int, Flag("every draw is hash(seed, id)")] = 0
     limit: Annotated[int, Ge(0), Flag("read only the first N rows")] = 0
     max_line: Annotated[int, Ge(1), Flag("longest line in bytes")] = 16 * 1024 * 1024
@@ -29,7 +31,9 @@ class Streams:
     force: Annotated[bool, Flag("replace outputs that exist")] = False
     quiet: Annotated[bool, Flag("no summary on stderr", ("-q", "--quiet"))] = False
     verbose: Annotated[bool, Flag("a progress line every 30 s", ("-v", "--verbose"))] = False
-    config: Annotated[str, Flag("settings (default: synthgate.toml, [tool.synthgate])", (), "FILE")] = ""
+    config: Annotated[
+        str, Flag("settings (default: synthgate.toml, [tool.synthgate])", (), "FILE")
+    ] = ""
 
 
 @dataclass(frozen=True)

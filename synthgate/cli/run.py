@@ -51,51 +51,37 @@ def run(io: Session, policy: RunPolicy) -> int:
     return 0
 
 
-def _stages(
-    policy: RunPolicy, settings: dict[str, dict[str, object]], labels: str
-) -> list[tuple[str, list[str]]]:
+Stage = tuple[str, list[str]]
+
+
+def _stages(policy: RunPolicy, settings: dict[str, dict[str, object]], labels: str) -> list[Stage]:
     """Return (stage, its command line) in the order in which rows pass them."""
 
     def at(name: str) -> str:
         return os.path.join(policy.folder, name)
 
-    def flow(stage: str, source: str, *more: str) -> tuple[str, list[str]]:
-        rejects = ["--rejects", at(f"{stage}.rejects.jsonl"), "--seed", str(policy.seed)]
-        return stage, [stage, source, "-o", at(f"{stage}.jsonl"), *rejects, *more]
+    def step(stage: str, name: str, *words: str) -> Stage:
+        outputs = ["-o", at(f"{name}.jsonl"), "--rejects", at(f"{name}.rejects.jsonl")]
+        return stage, [*stage.split(), *words, *outputs, "--seed", str(policy.seed)]
 
-    fields = [
-        *(("--prompt-field", policy.prompt_field) if policy.prompt_field else ()),
-        *(("--response-field", policy.response_field) if policy.response_field else ()),
-    ]
-    stages = []
-    if policy.prompts:
-        named = "journal" in settings.get("generate", {})
-        journal = [] if named else ["--journal", at("journal.jsonl")]
-        stages.append(flow("generate", policy.prompts, *journal, *fields[:2]))
-    read = [] if policy.prompts else fields
-    first = at("generate.jsonl") if policy.prompts else policy.candidates
+    prompt = ["--prompt-field", policy.prompt_field] if policy.prompt_field else []
+    fields = [*prompt, *(["--response-field", policy.response_field] * bool(policy.response_field))]
     plan, certificate = ["--plan", at("plan.json")], ["--certificate", at("certificate.json")]
+    if policy.prompts:
+        fields, first = [], at("generate.jsonl")
+        kept = "journal" in settings.get("generate", {})
+        journal = [] if kept else ["--journal", at("journal.jsonl")]
+        begin = [step("generate", "generate", policy.prompts, *prompt, *journal)]
+    else:
+        begin, first = [], policy.candidates
+    evidence = ["--evidence", at("evidence.jsonl")]
     return [
-        *stages,
-        flow("dedupe", first, *read),
-        flow("cluster-cap", at("dedupe.jsonl"), *read),
-        flow("verify", at("cluster-cap.jsonl"), "--evidence", at("evidence.jsonl"), *read),
-        (
-            "audit draw",
-            ["audit", "draw", at("verify.jsonl"), "-o", at("sample.jsonl"), *plan],
-        ),
-        (
-            "audit gate",
-            ["audit", "gate", at("verify.jsonl"), *plan, "--labels", labels]
-            + ["-o", at("audited.jsonl"), "--rejects", at("audit.rejects.jsonl"), *certificate],
-        ),
-        (
-            "blend",
-            ["blend", at("audited.jsonl"), "-o", at("train.jsonl"), *certificate]
-            + ["--rejects", at("blend.rejects.jsonl"), "--seed", str(policy.seed)],
-        ),
-        (
-            "report",
-            ["report", at("train.jsonl"), "--run-dir", policy.folder, "--json", at("report.json")],
-        ),
+        *begin,
+        step("dedupe", "dedupe", first, *fields),
+        step("cluster-cap", "cluster-cap", at("dedupe.jsonl"), *fields),
+        step("verify", "verify", at("cluster-cap.jsonl"), *evidence, *fields),
+        ("audit draw", ["audit", "draw", at("verify.jsonl"), "-o", at("sample.jsonl"), *plan]),
+        step("audit gate", "audited", at("verify.jsonl"), *plan, "--labels", labels, *certificate),
+        step("blend", "train", at("audited.jsonl"), *certificate),
+        ("report", ["report", at("train.jsonl"), "--run-dir", policy.folder]),
     ]

@@ -1,4 +1,4 @@
-"""Static word-piece vectors (wordllama, 256 dimensions): offline, about 10,000 short texts a second.
+"""Static word-piece vectors (wordllama, 256 dimensions): offline, 10,000 short texts a second.
 
 The weights lie inside the wheel. Meaning beyond the words is not seen: a negation lies at cosine
 .84 of its sentence, a translation near 0. So nearness may cap a cluster, never call two rows

@@ -25,7 +25,9 @@ def dedupe(rows: Iterable[Row], shape: Shape, policy: DedupePolicy) -> Iterator[
         if reason := invalid(shape, prompt, response):
             yield Decision(row, reason)
             continue
-        compared = [prompt, response] if policy.on == "both" else [_one(policy.on, prompt, response)]
+        compared = (
+            [prompt, response] if policy.on == "both" else [_one(policy.on, prompt, response)]
+        )
         key = digest("\0".join(normalise(text or "") for text in compared))
         first = survivors.setdefault(key, (row.id, row.file, row.line))
         if first[1:] == (row.file, row.line):

@@ -1,0 +1,100 @@
+"""report: what happened, shown; what is not known, said to be not shown."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import read_rows, synthgate, write_rows
+
+ROWS = [{"input": f"question {n % 7}", "output": f"answer {n % 5}"} for n in range(40)]
+
+
+@pytest.fixture
+def ran(tmp_path: Path) -> Path:
+    """A run folder of dedupe and cluster-cap over 40 rows."""
+    source = write_rows(tmp_path / "in.jsonl", ROWS)
+    env = {"SYNTHGATE_RUN_DIR": str(tmp_path / "run")}
+    unique = synthgate("dedupe", source, "-o", tmp_path / "unique.jsonl", env=env)
+    assert unique.code == 0, unique.err
+    capped = synthgate(
+        "cluster-cap", tmp_path / "unique.jsonl", "-o", tmp_path / "capped.jsonl", env=env
+    )
+    assert capped.code == 0, capped.err
+    return tmp_path
+
+
+def report(folder: Path, *argv: str) -> dict[str, object]:
+    """The report of a run folder, as its JSON file says it."""
+    done = synthgate(
+        "report", folder / "capped.jsonl", "--run-dir", folder / "run",
+        "--json", folder / "report.json", "--force", *argv,
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    found: dict[str, object] = json.loads((folder / "report.json").read_text())
+    return found
+
+
+def test_funnel_counts_are_those_of_the_stages(ran: Path) -> None:
+    """Each step's rows in = rows out + rejects, and the report shows the manifests' own counts."""
+    funnel = report(ran)["funnel"]
+    assert [step["stage"] for step in funnel] == ["dedupe", "cluster-cap"]
+    for step in funnel:
+        assert step["rows_in"] == step["rows_out"] + sum(step["rejects"].values())
+    assert funnel[0]["rows_in"] == 40
+    assert funnel[0]["rows_out"] == len({(n % 7, n % 5) for n in range(40)})
+    assert funnel[1]["rows_out"] == len(read_rows(ran / "capped.jsonl"))
+
+
+def test_a_broken_chain_is_not_shown(ran: Path) -> None:
+    """A stage that read something else than what was written before is named."""
+    assert report(ran)["chain"] == [{"stage": "cluster-cap", "read": "shown"}]
+    manifest = ran / "run" / "1-dedupe.json"
+    changed = json.loads(manifest.read_text())
+    changed["outputs"][0]["sha256"] = "0" * 64
+    manifest.write_text(json.dumps(changed))
+    assert report(ran)["chain"] == [{"stage": "cluster-cap", "read": "not shown"}]
+
+
+def test_nothing_known_is_said_to_be_not_shown(tmp_path: Path) -> None:
+    """Without manifests and audit the report says so, instead of looking fine."""
+    source = write_rows(tmp_path / "in.jsonl", ROWS)
+    text = synthgate("report", source).out.decode()
+    assert text.count("not shown") == 2
+    assert "40 synthetic rows are verified by nothing" in text
+
+
+def test_tee_passes_rows_through_unchanged(tmp_path: Path) -> None:
+    """With --tee stdout is the input, byte for byte, stamped or not."""
+    lines = [b'{"input":"a" ,"output":0.10}', b'{"z":1E5,"text":"\\u00e9"}', b"{}"]
+    source = write_rows(tmp_path / "in.jsonl", lines)
+    done = synthgate("report", source, "--tee")
+    assert done.out == source.read_bytes()
+    assert "3 rows: 0 real, 3 synthetic" in done.err
+
+
+def test_json_lines_on_stdout(tmp_path: Path) -> None:
+    """`--json -` writes one finding a line."""
+    source = write_rows(tmp_path / "in.jsonl", ROWS)
+    found = synthgate("report", source, "--json", "-").rows
+    mix = next(each for each in found if each["finding"] == "mix")
+    assert mix["synthetic"] == mix["rows"] == 40
+
+
+def test_hostile_names_cannot_steer_a_terminal(tmp_path: Path) -> None:
+    """A source named with escape and bidirectional characters is shown as escapes."""
+    source = write_rows(tmp_path / "in.jsonl", [{"text": "x", "from": "\x1b[31mred\u202e\x07"}])
+    text = synthgate("report", source, "--source-field", "from").out.decode()
+    assert "\\u001b[31mred\\u202e\\u0007" in text
+    assert "\x1b" not in text
+    assert "\u202e" not in text
+
+
+def test_a_missing_run_folder_is_an_input_error(tmp_path: Path) -> None:
+    """A run folder that is not there ends with 4, in one line."""
+    source = write_rows(tmp_path / "in.jsonl", ROWS)
+    done = synthgate("report", source, "--run-dir", tmp_path / "nowhere")
+    assert done.code == 4
+    assert done.err.count("\n") == 1
