@@ -102,8 +102,8 @@ class VerifyPolicy:
     """Check every candidate with something other than its generator."""
 
     check: Annotated[tuple[str, ...], Flag("answer[:FIELD] | agree:FILE | rule:FILE | arithmetic; repeatable, all must pass", (), "SPEC")] = ()
-    evidence: Annotated[str, Flag("every check's verdict and evidence, keyed by row id", (), "FILE")] = ""
-    allow_dependent: Annotated[str, Flag("accept a checker of the generator's own family, and record why", (), "REASON")] = ""
+    evidence: Annotated[str, Flag("every check's verdict and evidence, one JSON line a row", (), "FILE")] = ""
+    allow_dependent: Annotated[str, Flag("let agree use answers of the generator's own family or of an unknown generator, and record why", (), "REASON")] = ""
     regex_timeout: Annotated[float, Gt(0), Flag("seconds that one pattern may take on one row")] = 1.0
 
 

@@ -24,6 +24,7 @@ _FIELDS: dict[str, type] = {
     "generation": int, "run": str, "cluster": str, "verified_by": str, "confidence": float,
     "needs": str, "override": str,
 }  # fmt: skip
+_ID = re.compile(r"[0-9a-f]{64}")
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{},:]', re.DOTALL)
 _SPLICED = b',"' + OURS.encode() + b'":{"id":"'
 
@@ -75,6 +76,8 @@ def read(raw: bytes, file: str, line: int, stamp: Stamper) -> Row:
     provenance, row_id = Provenance(**claimed), content_id(payload)
     if row_id == provenance.id:
         return Row(file, line, payload, value, provenance, False, raw)
+    if not _ID.fullmatch(provenance.id):
+        raise BadLine("foreign_synthgate", f"{OURS}.id is not an id of synthgate's")
     return Row(file, line, payload, value, _void(provenance, row_id), True, raw)
 
 
@@ -88,6 +91,8 @@ def _refuse_foreign(ours: set[str], claimed: Any, reject: Any, value: Value) -> 
         return
     if type(claimed) is not dict or claimed.keys() != _FIELDS.keys():
         raise BadLine("foreign_synthgate", f"{OURS} is not synthgate's: it has other keys")
+    if type(claimed["confidence"]) is int:  # other tools write 0.0 as 0
+        claimed["confidence"] = float(claimed["confidence"])
     for name, kind in _FIELDS.items():
         if type(claimed[name]) is not kind:
             raise BadLine("foreign_synthgate", f"{OURS}.{name} must be of type {kind.__name__}")
@@ -117,6 +122,16 @@ def attach(payload: bytes, key: str, encoded: bytes) -> bytes:
     body = payload[:-1]
     comma = b"" if body.strip() == b"{" else b","
     return b'%b%b"%b":%b}' % (body, comma, key.encode(), encoded)
+
+
+def extend(payload: bytes, key: str, encoded: bytes) -> bytes:
+    """Return a JSON object's bytes with one more item in its non-empty array at `key`."""
+    head = payload[: payload.index(b"{") + 1]
+    parts = []
+    for name, member in _members(payload, len(head)):
+        end = member.rindex(b"]") if name == key else len(member)
+        parts.append(member[:end] + (b"," + encoded if name == key else b"") + member[end:])
+    return head + b",".join(parts) + b"}"
 
 
 def emit(row: Row) -> bytes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import math
 import re
+from collections.abc import Iterable
 from typing import Any
 
 import jiter
@@ -18,6 +19,7 @@ from synthgate.errors import BadLine
 
 OURS = "_synthgate"
 REJECT = "_reject"
+MAX_DEPTH = 200
 Value = dict[str, Any]
 
 
@@ -63,9 +65,7 @@ class Row(msgspec.Struct, frozen=True):
     def marked(self, **fields: Any) -> Row:
         """Return this row with some provenance fields replaced."""
         provenance = msgspec.structs.replace(self.provenance, **fields)
-        return Row(
-            self.file, self.line, self.payload, self.value, provenance, self.edited, self.raw
-        )
+        return msgspec.structs.replace(self, provenance=provenance)
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -106,8 +106,7 @@ def parse(raw: bytes) -> Value:
         raise _bad_line(raw, str(error)) from None
     if type(value) is not dict:
         raise BadLine("not_an_object", "a row must be one JSON object", 1)
-    if _overflows(value):
-        raise BadLine("number_too_large", "number too large for a 64-bit float")
+    _examine(value, 1)
     return value
 
 
@@ -118,9 +117,9 @@ def _bad_line(raw: bytes, message: str) -> BadLine:
     if text.startswith("Detected duplicate key"):
         return BadLine("duplicate_key", text.replace("Detected duplicate", "duplicate"), column)
     if text.startswith("recursion limit"):
-        return BadLine("too_deep", "nested deeper than 200", column)
+        return _too_deep(column)
     if text.startswith("number out of range"):
-        return BadLine("number_too_large", "number too large for a 64-bit float", column)
+        return _too_large(column)
     try:
         raw.decode()
     except UnicodeDecodeError as error:
@@ -128,19 +127,29 @@ def _bad_line(raw: bytes, message: str) -> BadLine:
     return BadLine("invalid_json", f"invalid JSON: {text}", column)
 
 
-def _overflows(value: Value | list[Any]) -> bool:
-    """Tell whether a parsed number is beyond a float: `1e400` and 400 digits alike."""
-    for item in value.values() if type(value) is dict else value:
+def _examine(value: Value | list[Any], depth: int) -> None:
+    """Refuse what the parser lets through: `1e400`, 400 digits, an empty container too deep."""
+    if depth > MAX_DEPTH:
+        raise _too_deep(0)
+    items: Iterable[Any] = value.values() if type(value) is dict else value
+    for item in items:
         kind = type(item)
         if kind is str:
             continue
-        if (kind is dict or kind is list) and _overflows(item):
-            return True
-        if kind is float and math.isinf(item):
-            return True
-        if kind is int and item.bit_length() > 1023 and _beyond_float(item):
-            return True
-    return False
+        if kind is dict or kind is list:
+            _examine(item, depth + 1)
+        elif (kind is float and math.isinf(item)) or (
+            kind is int and item.bit_length() > 1023 and _beyond_float(item)
+        ):
+            raise _too_large(0)
+
+
+def _too_deep(column: int) -> BadLine:
+    return BadLine("too_deep", f"nested deeper than {MAX_DEPTH}", column)
+
+
+def _too_large(column: int) -> BadLine:
+    return BadLine("number_too_large", "number too large for a 64-bit float", column)
 
 
 def _beyond_float(number: int) -> bool:

@@ -11,6 +11,7 @@ import os
 
 os.environ["TYPER_USE_RICH"] = "0"  # before Typer is imported: plain help, and four times faster
 
+import contextlib
 import inspect
 import signal
 import sys
@@ -26,7 +27,7 @@ from typer.main import get_command
 from synthgate import __version__
 from synthgate.cli.options import Command, Streams
 from synthgate.config import POLICIES, Flag, flags_of
-from synthgate.errors import SynthgateError, Terminated
+from synthgate.errors import ConfigError, SynthgateError, Terminated
 
 COMMANDS = {
     "generate": "candidates from prompts, several for each, none lost, none paid for twice",
@@ -106,14 +107,25 @@ def _nothing() -> None:
     """Do nothing before a verb."""
 
 
-def _version(
-    version: Annotated[
-        bool, typer.Option("--version", help="Show the version.", show_envvar=False)
-    ] = False,
-) -> None:
-    if version:
+def _show_version(wanted: bool) -> None:
+    if wanted:
         sys.stdout.write(f"synthgate {__version__}\n")
         raise typer.Exit
+
+
+def _version(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            help="Show the version.",
+            show_envvar=False,
+            is_eager=True,
+            callback=_show_version,
+        ),
+    ] = False,
+) -> None:
+    """Do nothing before a command."""
 
 
 def _command(name: str, module: ModuleType) -> Any:
@@ -200,7 +212,7 @@ def invoke(argv: list[str]) -> int:
     except BrokenPipeError:
         return 141
     except OSError as error:
-        _complain(error)
+        _complain(_failure(error))
         return 2
 
 
@@ -220,7 +232,7 @@ def _dispatch(argv: list[str]) -> int:
         error.show()
         return 2
     except ClickException as error:
-        _complain(error.format_message())
+        _complain(error.format_message().replace("Value error, ", ""))
         return 2
 
 
@@ -235,8 +247,17 @@ def _complain(error: object) -> None:
     """Say what is wrong in one line per finding, nothing in it able to steer a terminal."""
     from synthgate.text import printable
 
-    for line in str(error).split("\n"):
-        sys.stderr.write(f"synthgate: {printable(line)}\n")
+    several = isinstance(error, ConfigError | str)  # a file name may hold a line end
+    findings = str(error).split("\n") if several else [str(error)]
+    with contextlib.suppress(OSError):
+        for line in findings:
+            sys.stderr.write(f"synthgate: {printable(line)}\n")
+
+
+def _failure(error: OSError) -> str:
+    """Return what the operating system refused, in plain words, and of which file."""
+    text = (error.strerror or str(error)).lower()
+    return f"{error.filename}: {text}" if isinstance(error.filename, str) else text
 
 
 def _terminate(signum: int, _frame: object) -> None:
@@ -244,27 +265,34 @@ def _terminate(signum: int, _frame: object) -> None:
 
 
 def _flush(code: int) -> int:
-    """Flush stdout; what cannot be flushed must not turn into a message at exit."""
+    """Flush what Python would flush at exit: there, a failure would turn into a message and 120."""
     try:
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        sys.stdout.flush()
     except BrokenPipeError:
         code = 141
     except OSError as error:
-        _complain(error)
+        _complain(f"stdout: {_failure(error)}")
         code = 2
     if code in (2, 141):
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    try:
+        sys.stderr.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     return code
 
 
 def _occupy_standard_descriptors() -> None:
     """Open the null device where stdin, stdout or stderr is closed.
 
-    Otherwise the next file to be opened would take the number, and rows would go into it.
+    Otherwise the next file to be opened would take the number, and rows would go into it. It is
+    opened for reading, so that writing rows to a closed stdout fails instead of losing them.
     """
     for descriptor in (0, 1, 2):
         try:
             os.fstat(descriptor)
         except OSError:
             os.open(os.devnull, os.O_RDONLY)
+    sys.stdin = sys.stdin or open(0, closefd=False)  # noqa: SIM115 - the process's own
+    sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115

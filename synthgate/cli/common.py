@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import json
+import hashlib
 import os
 import sys
 import time
@@ -22,16 +22,17 @@ import orjson
 from synthgate import config
 from synthgate.cli.options import Command, Streams
 from synthgate.cli.progress import Progress
+from synthgate.cli.record import document, files_named, headline, slot
 from synthgate.errors import BadLine, InputError, UsageError
 from synthgate.formats import DETECT_ROWS, SHAPES, Shape, by_fields, detect, named
-from synthgate.jsonl import Sink, Source, open_sink, read_file, write_file
-from synthgate.manifest import Manifest, settings_digest
+from synthgate.jsonl import Sink, Source, open_sink, read_file
+from synthgate.manifest import Manifest, Stream, settings_digest
 from synthgate.provenance import Stamp, attach, emit, run_hash
 from synthgate.rows import REJECT, Decision, Row
 from synthgate.text import printable
 
 CONFIG_FILES = (("synthgate.toml", ()), ("pyproject.toml", ("tool", "synthgate")))
-REFERENCES = ("agree", "against")
+REFERENCES = ("agree", "against", "labels")
 EMPTY = Shape("none", (), lambda _: None, lambda _: None, lambda value, _: value)
 
 
@@ -66,8 +67,12 @@ def load_config(path: str) -> dict[str, dict[str, Any]]:
 
 
 def _text(path: str) -> str:
+    return _decoded(path, read_file(path))
+
+
+def _decoded(path: str, data: bytes) -> str:
     try:
-        return read_file(path).decode()
+        return data.decode()
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: invalid UTF-8 at byte {error.start}") from None
 
@@ -94,11 +99,19 @@ class Session(contextlib.ExitStack):
             config.build(group, checked)
         self.options = Options(values | given)
         settings = config.settings(policy)
+        if spec.fields is not None:
+            settings = {name: settings[name] for name in spec.fields}
         settings["seed"] = self.options.seed
         self.manifest = Manifest(spec.stage, settings)
         self.run = run_hash(settings_digest(spec.stage, settings))
         self.sources: list[Source] = []
+        self.consulted: list[Stream] = []
         self.sinks: dict[str, Sink] = {}
+        self._records: list[Sink] = []
+        self._named = list(files_named(type(policy), vars(policy)))
+        for group in (Streams, *spec.groups):
+            self._named += files_named(group, self.options.values)
+        self.quiet: bool = self.options.quiet
         self.withheld = False
         self.headline = ""  # what the summary line says, where counts alone would mislead
         self.looked_at = 0  # rows that this command only looks at: it is no filter for them
@@ -112,16 +125,18 @@ class Session(contextlib.ExitStack):
     ) -> Source:
         """Return the rows of some inputs, stamped as declared; the default is the command's own.
 
-        A source with a role `agree` or `against` is reference material: its rows are not counted.
+        A source with a role `agree`, `against` or `labels` is reference material: its rows are not
+        counted, limited, rejected or stamped with what is declared about the command's own.
         """
         paths = list(inputs) or list(self.options.inputs)
         if not paths and sys.stdin is not None and sys.stdin.isatty():
             raise UsageError("no input: name a file, or pipe rows in; --help shows how")
+        consulted = role in REFERENCES
         source = Source(
             paths,
-            self._stamp(real).provenance,
-            self._bad_line,
-            limit=self.options.limit,
+            (Stamp(run=self.run) if consulted else self._stamp(real)).provenance,
+            _refuse_line if consulted else self._bad_line,
+            limit=0 if consulted else self.options.limit,
             max_line=self.options.max_line,
             again=again,
             role=role,
@@ -141,18 +156,38 @@ class Session(contextlib.ExitStack):
         )
 
     def read(
-        self, *, again: bool = False, shapes: tuple[Shape, ...] = SHAPES
+        self, *, again: bool = False, real: bool = False, shapes: tuple[Shape, ...] = SHAPES
     ) -> tuple[Iterable[Row], Shape]:
         """Open the outputs and return the command's rows and the shape they were found to have."""
-        source = self.source(again=again)
+        source = self.source(again=again, real=real)
         self.open_outputs()
         rows = iter(source)
         head = list(islice(rows, DETECT_ROWS))
         shape = self._shape(head, shapes) if head else EMPTY
-        first = self._watched(chain(head, rows))
+        first = self.watched(chain(head, rows))
         return (_Again(first, source) if again else first), shape
 
-    def _shape(self, head: list[Row], shapes: tuple[Shape, ...]) -> Shape:
+    def reference(self, path: str, role: str) -> tuple[Iterable[Row], Shape]:
+        """Return the rows of a file that is only consulted, and their own shape."""
+        if path == "-" and "-" in (self.options.inputs or ("-",)):
+            raise UsageError(f"{role}: stdin holds the rows themselves; name a file")
+        rows = iter(self.source([path], role=role))
+        head = list(islice(rows, DETECT_ROWS))
+        if not head:
+            return (), EMPTY
+        try:
+            shape = self._shape(head, SHAPES, f"format of {path}")
+        except InputError:  # the fields that were named are those of the command's own rows
+            shape, _ = detect(head)
+        return chain(head, rows), shape
+
+    def text(self, path: str, role: str) -> str:
+        """Return the text of a small file that is consulted: kept apart, and in the manifest."""
+        data = read_file(path)
+        self.consulted.append(Stream(path, hashlib.sha256(data).hexdigest(), 0, role))
+        return _decoded(path, data)
+
+    def _shape(self, head: list[Row], shapes: tuple[Shape, ...], what: str = "format") -> Shape:
         values = self.options.values
         prompt, response = values.get("prompt_field", ""), values.get("response_field", "")
         base, count = None, len(head)
@@ -164,7 +199,7 @@ class Session(contextlib.ExitStack):
         if shape is None or not any(shape.prompt(r.value) or shape.response(r.value) for r in head):
             missing = prompt or response or values.get("format")
             raise InputError(f"{head[0].file}:{head[0].line}: no row has text in {missing!r}")
-        self.note(f"format: {shape.name} ({'auto' if base else 'named'}; {count}/{len(head)} rows)")
+        self.note(f"{what}: {shape.name} ({'auto' if base else 'named'}; {count}/{len(head)} rows)")
         return shape
 
     def _detected(
@@ -177,9 +212,9 @@ class Session(contextlib.ExitStack):
                 return None, len(head)
             raise
 
-    def _watched(self, rows: Iterator[Row]) -> Iterator[Row]:
+    def watched(self, rows: Iterator[Row]) -> Iterator[Row]:
         """Pass the rows on, with a sign of life on stderr where somebody may be waiting."""
-        if self.options.quiet or not (self.options.verbose or sys.stderr.isatty()):
+        if self.quiet or not (self.options.verbose or sys.stderr.isatty()):
             return rows
         self._progress = self.enter_context(Progress(self.manifest.stage))
         return self._progress.watch(rows)
@@ -190,18 +225,32 @@ class Session(contextlib.ExitStack):
         if self.options.rejects:
             self.open("rejects", self.options.rejects)
 
-    def open(self, role: str, path: str, *, whole: bool = False) -> Sink:
+    def open(self, role: str, path: str, *, whole: bool = False, force: bool = False) -> Sink:
         """Open one more output, kept apart from every input and every other output."""
         if role in self.sinks:
             return self.sinks[role]
-        apart = [path for source in self.sources for path in source.paths]
-        apart += [sink.path for sink in self.sinks.values()]
-        options = self.options
-        sink = open_sink(
-            path, force=options.force, dry=options.dry_run, apart=tuple(apart), whole=whole
-        )
-        self.sinks[role] = self.enter_context(sink)
+        self._open_summary()
+        self.sinks[role] = self._sink(path, force=force or self.options.force, whole=whole)
         return self.sinks[role]
+
+    def _sink(self, path: str, *, force: bool, whole: bool) -> Sink:
+        apart = ["/dev/stdin" if p == "-" else p for s in self.sources for p in s.paths]
+        apart += [stream.path for stream in self.consulted]
+        apart += [sink.path for sink in self.sinks.values()]
+        apart += self._named
+        if path in self._named:
+            apart.remove(path)  # the option that names this output; a second one is a mistake
+        dry = self.options.dry_run
+        sink = open_sink(path, force=force, dry=dry, apart=tuple(apart), whole=whole)
+        return self.enter_context(sink)
+
+    def _open_summary(self) -> None:
+        """Open --summary beside the first output, so that a mistake costs no run."""
+        if self.options.summary and not self._records:
+            self._open_record(self.options.summary, force=self.options.force)
+
+    def _open_record(self, path: str, *, force: bool = False) -> None:
+        self._records.append(self._sink(path, force=force, whole=True))
 
     # --- rows ---------------------------------------------------------------------------
 
@@ -252,14 +301,14 @@ class Session(contextlib.ExitStack):
     def note(self, text: str) -> None:
         """Say one thing on stderr and in the manifest."""
         self.manifest.notes.append(text)
-        if not self.options.quiet:
+        if not self.quiet:
             self.say(f"{self.manifest.stage}: {text}")
 
     def say(self, text: str) -> None:
         """Write one line to stderr, nothing in it able to steer a terminal."""
         if self._progress is not None:
             self._progress.stop()
-        with contextlib.suppress(BrokenPipeError):
+        with contextlib.suppress(OSError):
             sys.stderr.write(printable(text) + "\n")
 
     def withhold(self) -> None:
@@ -277,12 +326,31 @@ class Session(contextlib.ExitStack):
             self.note(f"{edited} rows were edited after they were stamped: nothing verifies them")
         if not self.withheld:
             self._conserve()
-            manifest.outputs += [sink.commit(role) for role, sink in self.sinks.items()]
-        manifest.inputs += [stream for source in self.sources for stream in source.streams]
+            for sink in reversed(self.sinks.values()):
+                sink.complete()  # the rows last: where a disk is full, nothing has gone out
+            manifest.outputs += [sink.stream(role) for role, sink in self.sinks.items()]
+        own_first = sorted(self.sources, key=lambda source: source.role in REFERENCES)
+        manifest.inputs += [stream for source in own_first for stream in source.streams]
+        manifest.inputs += self.consulted
         manifest.seconds = time.monotonic() - self._started
-        self._record()
-        if not self.options.quiet:
-            self.say(self._summary())
+        self._release(document(manifest))
+        if not self.quiet:
+            self.say(headline(manifest, self.headline, dry=self.options.dry_run))
+
+    def _release(self, record: bytes) -> None:
+        """Make all outputs visible, once everything is on disk, and the record of the run."""
+        output, folder = self.sinks.get("output"), os.environ.get("SYNTHGATE_RUN_DIR")
+        self._open_summary()
+        if output is not None and output.replaces and not self.withheld:
+            self._open_record(f"{output.path}.manifest.json", force=True)
+        if folder and not self.options.dry_run:
+            self._open_record(slot(folder, self.manifest.stage))
+        for sink in self._records:
+            sink.write(record)
+            sink.complete()
+        released = [] if self.withheld else list(self.sinks.values())
+        for sink in (*released, *self._records):
+            sink.commit()
 
     def _conserve(self) -> None:
         """Check that rows in = rows out + rejects; anything else is a bug in synthgate.
@@ -297,41 +365,9 @@ class Session(contextlib.ExitStack):
                 f"{manifest.rejected} rejected"
             )
 
-    def _record(self) -> None:
-        """Write the manifest beside the output, to --summary and into the run folder."""
-        if self.options.dry_run:
-            return
-        data = json.dumps(self.manifest.as_json(), indent=2, ensure_ascii=True).encode()
-        output = self.sinks.get("output")
-        if output is not None and not self.withheld and os.path.isfile(output.path):
-            write_file(f"{output.path}.manifest.json", data, force=True)
-        if self.options.summary:
-            write_file(self.options.summary, data, force=self.options.force)
-        folder = os.environ.get("SYNTHGATE_RUN_DIR")
-        if folder:
-            _number(folder, self.manifest.stage, data)
 
-    def _summary(self) -> str:
-        manifest = self.manifest
-        reasons = ", ".join(f"{name} {count}" for name, count in manifest.rejects.most_common())
-        dropped = f"{manifest.rejected} rejected" + (f" ({reasons})" if reasons else "")
-        dry = " (dry run: nothing written)" if self.options.dry_run else ""
-        if self.headline:
-            return f"{manifest.stage}: {self.headline}{dry}"
-        return (
-            f"{manifest.stage}: {manifest.rows_in} rows in, {manifest.rows_out} out, {dropped}{dry}"
-        )
-
-
-def _number(folder: str, stage: str, data: bytes) -> None:
-    """Write a manifest as `<n>-<stage>.json`: in a pipe, stages end in their order."""
-    os.makedirs(folder, exist_ok=True)
-    for number in range(1, 10_000):
-        path = os.path.join(folder, f"{number}-{stage}.json")
-        taken = [name for name in os.listdir(folder) if name.split("-")[0] == str(number)]
-        if not taken:
-            write_file(path, data, force=False)
-            return
+def _refuse_line(file: str, line: int, _raw: bytes, error: BadLine) -> None:
+    raise error.at(file, line)
 
 
 def _json(value: Any) -> bytes:
@@ -348,5 +384,3 @@ class _Again:
     def __iter__(self) -> Iterator[Row]:
         first, self._first = self._first, None
         return first if first is not None else iter(self._source)
-
-

@@ -40,22 +40,23 @@ def run(io: Session, policy: DemoPolicy) -> int:
     folder = policy.folder
     if os.path.isdir(folder) and os.listdir(folder) and not os.path.exists(f"{folder}/.demo"):
         raise OutputError(f"{folder}: is not empty and not a demo's; name another with --folder")
-    demo = _Demo(folder)
-    manifests = demo.at("manifests")
-    shutil.rmtree(manifests, ignore_errors=True)
-    wrong = [*_recorded(manifests, demo.candidates), *demo.weak_check(), *demo.agreement()]
-    wrong += _recorded(manifests, demo.answer_check)
+    os.makedirs(folder, exist_ok=True)
+    with contextlib.chdir(folder):
+        demo = _Demo()
+        demo.say(f"$ cd {shlex.quote(folder)}")
+        wrong = [*_recorded(demo.candidates), *demo.weak_check(), *demo.agreement()]
+        wrong += _recorded(demo.answer_check)
     if wrong:
         io.headline = f"did not end as it should: {', '.join(wrong)}"
         return 1
-    demo.farewell()
-    io.headline = f"two sets stopped, one passed, none of it pretended; the files are in {folder}"
+    demo.farewell(shlex.quote(folder))
+    io.headline = f"two sets stopped, one passed; the files are in {folder}"
     return 0
 
 
-def _recorded(folder: str, step: Callable[[], list[str]]) -> list[str]:
+def _recorded(step: Callable[[], list[str]]) -> list[str]:
     """Play a step whose manifests go to the run folder: it is part of what is reported."""
-    os.environ["SYNTHGATE_RUN_DIR"] = folder
+    os.environ["SYNTHGATE_RUN_DIR"] = "manifests"
     try:
         return step()
     finally:
@@ -63,14 +64,14 @@ def _recorded(folder: str, step: Callable[[], list[str]]) -> list[str]:
 
 
 class _Demo:
-    """The demo's folder, its materials, and the commands as a user would type them."""
+    """The demo's materials, in its folder, and the commands as a user would type them."""
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self) -> None:
         from synthgate.jsonl import read_file
 
-        self.folder = folder
-        os.makedirs(f"{folder}/journals", exist_ok=True)
-        self._write(".demo", [])
+        shutil.rmtree("manifests", ignore_errors=True)
+        os.makedirs("journals", exist_ok=True)
+        _write(".demo", [])
         source = f"{_fixtures()}/gsm8k"
         solved = read_file(f"{source}/solutions.jsonl").splitlines()
         self.problems: list[Any] = [json.loads(line) for line in solved]
@@ -79,9 +80,9 @@ class _Demo:
             for problem in self.problems
             for each in problem["models"].values()
         }
-        self._write("real.jsonl", read_file(f"{source}/real.jsonl").splitlines())
+        _write("real.jsonl", read_file(f"{source}/real.jsonl").splitlines())
         prompts = [{"input": p["input"], "answer": p["answer"]} for p in self.problems]
-        self._write("prompts.jsonl", [_line(each) for each in prompts])
+        _write("prompts.jsonl", [_line(each) for each in prompts])
 
     # --- the four steps -----------------------------------------------------------------
 
@@ -95,8 +96,8 @@ class _Demo:
         for name, model in _MODELS.items():
             answers = [(p["input"], p["models"][name]["solution"]) for p in self.problems]
             lines = [record(model, prompt, answer) for prompt, answer in answers]
-            self._write(f"journals/{model}.jsonl", lines)
-            journal = ["--journal", self.at(f"journals/{model}.jsonl")]
+            _write(f"journals/{model}.jsonl", lines)
+            journal = ["--journal", f"journals/{model}.jsonl"]
             wrong += self.enter(
                 0, "generate", "prompts.jsonl", "--offline", "--unknown-sampling", *journal,
                 "--model", model, "--samples", "1", out=f"{model}.jsonl",
@@ -123,7 +124,7 @@ class _Demo:
         one, other = "gpt-3-175b-verification.jsonl", "gpt-3-6b-verification.jsonl"
         why = "both are fine-tunes of one family: nothing better was published"
         wrong = self.enter(
-            0, "verify", one, "--check", f"agree:{self.at(other)}", "--allow-dependent", why,
+            0, "verify", one, "--check", f"agree:{other}", "--allow-dependent", why,
             out="agreed.jsonl",
         )  # fmt: skip
         right, total = self.count("agreed.jsonl")
@@ -137,26 +138,29 @@ class _Demo:
             "    Here check and label are the same fact, so the audit has nothing left to find;"
         )
         self.say("    on your data the labels come from people.")
-        wrong = self.enter(0, "verify", "capped.jsonl", "--check", "answer", out="right.jsonl")
+        rejects = ["--rejects", "right.rejects.jsonl"]
+        wrong = self.enter(
+            0, "verify", "capped.jsonl", "--check", "answer", *rejects, out="right.jsonl"
+        )
         wrong += self.audit("right.jsonl", 0)
-        certificate = ["--certificate", self.at("right.certificate.json")]
+        certificate = ["--certificate", "right.certificate.json"]
         wrong += self.enter(
-            0, "blend", "right.audited.jsonl", "--real", self.at("real.jsonl"), *certificate,
+            0, "blend", "right.audited.jsonl", "--real", "real.jsonl", *certificate,
             out="train.jsonl",
         )  # fmt: skip
-        return [*wrong, *self.enter(0, "report", "train.jsonl", "--run-dir", self.at("manifests"))]
+        return [*wrong, *self.enter(0, "report", "train.jsonl", "--run-dir", "manifests")]
 
     def audit(self, name: str, expected: int) -> list[str]:
         """Draw a sample, replay its labels, and ask the gate."""
         stem = name.removesuffix(".jsonl")
-        plan = ["--plan", self.at(f"{stem}.plan.json")]
+        plan = ["--plan", f"{stem}.plan.json"]
         wrong = self.enter(0, "audit", "draw", name, *plan, out=f"{stem}.sample.jsonl")
         self.label(f"{stem}.sample.jsonl", f"{stem}.labels.jsonl")
-        labels = ["--labels", self.at(f"{stem}.labels.jsonl")]
-        certificate = ["--certificate", self.at(f"{stem}.certificate.json")]
+        labels = ["--labels", f"{stem}.labels.jsonl"]
+        certificate = ["--certificate", f"{stem}.certificate.json"]
         out = f"{stem}.audited.jsonl"
         wrong += self.enter(expected, "audit", "gate", name, *plan, *labels, *certificate, out=out)
-        if expected and os.path.exists(self.at(out)):
+        if expected and os.path.exists(out):
             wrong.append(f"{out} was written although the gate said STOP")
         return wrong
 
@@ -164,10 +168,10 @@ class _Demo:
         """Write one label for each sampled row, from the published flags."""
         from synthgate.jsonl import read_file
 
-        rows = [json.loads(line) for line in read_file(self.at(sample)).splitlines()]
+        rows = [json.loads(line) for line in read_file(sample).splitlines()]
         verdicts = ["pass" if self.flags[row["input"], row["output"]] else "fail" for row in rows]
         ids = [row["_synthgate"]["id"] for row in rows]
-        self._write(labels, [
+        _write(labels, [
             _line({"id": each, "verdict": verdict, "reviewer": "gsm8k", "note": _STAND_IN})
             for each, verdict in zip(ids, verdicts, strict=True)
         ])  # fmt: skip
@@ -179,11 +183,7 @@ class _Demo:
         """Run a command and show it as it would be typed; return what did not end as expected."""
         from synthgate.cli.app import invoke
 
-        words = [
-            self.at(each) if each.endswith(".jsonl") and "/" not in each else each for each in argv
-        ]
-        if out:
-            words += ["-o", self.at(out)]
+        words = [*argv, *(("-o", out) if out else ())]
         sys.stdout.write(f"    $ synthgate {shlex.join(words)}\n")
         sys.stdout.flush()
         with contextlib.redirect_stderr(_Indented()):
@@ -197,10 +197,9 @@ class _Demo:
         sys.stdout.write(text + "\n")
         sys.stdout.flush()
 
-    def farewell(self) -> None:
+    def farewell(self, folder: str) -> None:
         """Say where the files are and what to type next."""
-        folder = shlex.quote(self.folder)
-        self.say("Files: " + self.folder)
+        self.say(f"Files: {folder}")
         self.say(f"  what was dropped, and why   less {folder}/right.rejects.jsonl")
         self.say(f"  what the audit proved       cat {folder}/right.certificate.json")
         self.say(f"  the training set            head -1 {folder}/train.jsonl")
@@ -210,17 +209,8 @@ class _Demo:
         """Return (rows that are right by the published flags, rows) of a file."""
         from synthgate.jsonl import read_file
 
-        rows = [json.loads(line) for line in read_file(self.at(name)).splitlines()]
+        rows = [json.loads(line) for line in read_file(name).splitlines()]
         return sum(self.flags[row["input"], row["output"]] for row in rows), len(rows)
-
-    def at(self, name: str) -> str:
-        """Return the path of a file of the demo."""
-        return os.path.join(self.folder, name)
-
-    def _write(self, name: str, lines: list[bytes]) -> None:
-        from synthgate.jsonl import write_file
-
-        write_file(self.at(name), b"".join(line + b"\n" for line in lines), force=True)
 
 
 class _Indented:
@@ -239,6 +229,12 @@ class _Indented:
     def isatty(self) -> bool:
         """Tell that no live progress is wanted."""
         return False
+
+
+def _write(name: str, lines: list[bytes]) -> None:
+    from synthgate.jsonl import write_file
+
+    write_file(name, b"".join(line + b"\n" for line in lines), force=True)
 
 
 def _line(value: Any) -> bytes:

@@ -1,10 +1,21 @@
-"""What a generator is: requests in, answers out, in the same order. One generator a file."""
+"""What a generator is: requests in, answers out, in the same order. One generator a file.
+
+`build(bench)` is a context manager: what a generator holds (connections, a thread, a process) is
+released when the command ends, however it ends.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+from synthgate.config import GeneratePolicy
+
+if TYPE_CHECKING:
+    from synthgate.generators.journal import Journal
 
 Message = dict[str, Any]
 
@@ -29,7 +40,6 @@ class Answer:
     reason: str = ""
     detail: str = ""
     key: str = ""
-    extra: dict[str, Any] = field(default_factory=dict)
 
 
 class Generator(Protocol):
@@ -38,5 +48,25 @@ class Generator(Protocol):
     identity: str
 
     def answers(self, requests: Iterable[Request]) -> Iterator[Answer]:
-        """Yield one answer for each request, in order."""
+        """Yield one answer for each request, in order; whatever went wrong is an `Answer` too.
+
+        Raises `Unreachable` where going on is futile for every other request as well.
+        """
         ...
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What a generator may use: its settings, the run's seed, a secret, the journal.
+
+    `counts` is where it says what it did: `calls` made, answers `replayed` from the journal.
+    """
+
+    policy: GeneratePolicy
+    seed: int = 0
+    api_key: str = field(default="", repr=False)
+    journal: Journal | None = None
+    counts: Counter[str] = field(default_factory=Counter)
+
+
+Build = Callable[[Bench], AbstractContextManager[Generator]]

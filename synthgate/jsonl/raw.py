@@ -6,6 +6,8 @@ import hashlib
 import io
 from typing import Any
 
+from synthgate.errors import OutputError
+
 CHUNK = 1 << 20
 
 
@@ -16,7 +18,7 @@ class Hashing(io.RawIOBase):
     a buffer above can be dropped without reaching the file.
     """
 
-    def __init__(self, raw: io.RawIOBase, copy: io.BufferedIOBase | None = None) -> None:
+    def __init__(self, raw: Any, copy: Any = None) -> None:
         super().__init__()
         self.raw = raw
         self.copy = copy
@@ -25,24 +27,30 @@ class Hashing(io.RawIOBase):
         self._sha256 = hashlib.sha256()
 
     def readable(self) -> bool:
-        return self.raw.readable()
+        return bool(self.raw.readable())
 
     def writable(self) -> bool:
-        return self.raw.writable()
+        return bool(self.raw.writable())
 
     def readinto(self, buffer: Any) -> int | None:
-        count: int | None = self.raw.readinto(buffer)  # type: ignore[attr-defined]
+        count: int | None = self.raw.readinto(buffer)
         block = memoryview(buffer)[: count or 0]
         self.ended = count == 0
         self._sha256.update(block)
         if self.copy is not None:
-            self.copy.write(block)
+            self._keep(block)
         return count
+
+    def _keep(self, block: memoryview) -> None:
+        try:
+            self.copy.write(block)
+        except OSError as error:
+            raise OutputError(f"no room for a copy of the input: {why(error)}") from None
 
     def write(self, data: Any) -> int | None:
         if self.dead:
             return len(data)
-        count: int | None = self.raw.write(data)  # type: ignore[attr-defined]
+        count: int | None = self.raw.write(data)
         self._sha256.update(memoryview(data)[: count or 0])
         return count
 
@@ -59,3 +67,8 @@ class Hashing(io.RawIOBase):
 def why(error: OSError) -> str:
     """Return what an operating system error says, in lower case and without its number."""
     return (error.strerror or str(error)).lower()
+
+
+def shown(path: str) -> str:
+    """Return a path as rows and records name it: valid UTF-8, whatever bytes the name holds."""
+    return path.encode(errors="surrogateescape").decode(errors="replace")

@@ -15,12 +15,13 @@ import os
 import re
 import stat
 import tempfile
+import weakref
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import IO, Any
 
 from synthgate.errors import BadLine, InputError
-from synthgate.jsonl.raw import CHUNK, Hashing, why
+from synthgate.jsonl.raw import CHUNK, Hashing, shown, why
 from synthgate.manifest import Stream
 from synthgate.provenance import Stamper, read
 from synthgate.rows import Row
@@ -28,7 +29,9 @@ from synthgate.rows import Row
 MAX_LINE = 16 * 1024 * 1024
 BadLineSink = Callable[[str, int, bytes, BadLine], None]
 _BOM = b"\xef\xbb\xbf"
+_SPACE = b" \t\r\n"
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{},\n]', re.DOTALL)
+_LINE_END = re.compile(rb'"(?:[^"\\]|\\.)*"|[\r\n]', re.DOTALL)
 
 
 def expand(patterns: Sequence[str]) -> list[str]:
@@ -102,17 +105,17 @@ class Source:
 
     def _rows(self, number: int, path: str, left: int, first: bool) -> Iterator[Row | None]:
         """Yield the rows of one input, None for a bad line, at most `left` of them."""
-        count = 0
+        count, name = 0, shown(path)
         with contextlib.ExitStack() as stack:
             hashing, stream = self._open(stack, path, first)
             for line, raw in _guarded(path, _numbered(path, stream, self.max_line)):
                 if count == left:
                     break
                 count += 1
-                yield self._row(path, line, raw, first)
+                yield self._row(name, line, raw, first)
             digest = hashing.hexdigest() if hashing.ended else ""
         if first:
-            self.streams.append(Stream(path, digest, count, self.role))
+            self.streams.append(Stream(name, digest, count, self.role))
         elif digest != self.streams[number].sha256:
             raise InputError(f"{path}: changed while it was being read")
 
@@ -143,8 +146,9 @@ class Source:
         else:
             raw = stack.enter_context(_open_raw(path))
             if self.again and not _is_regular(path):
-                copy = self._spools[path] = tempfile.TemporaryFile()
-        hashing = Hashing(raw, copy)  # type: ignore[arg-type]
+                copy = self._spools[path] = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as we
+                weakref.finalize(self, copy.close)
+        hashing = Hashing(raw, copy)
         buffered = stack.enter_context(io.BufferedReader(hashing, CHUNK))
         return hashing, stack.enter_context(_decompressed(path, buffered))
 
@@ -171,7 +175,7 @@ def _open_raw(path: str) -> io.FileIO:
         raise InputError(f"{path}: {why(error)}") from None
 
 
-def _decompressed(path: str, raw: io.BufferedReader) -> Any:
+def _decompressed(path: str, raw: Any) -> Any:
     if path.endswith(".gz"):
         return io.BufferedReader(gzip.GzipFile(fileobj=raw, mode="rb"), CHUNK)
     if path.endswith(".zst"):
@@ -198,24 +202,24 @@ def _guarded(
         raise InputError(f"{path}: damaged compressed data: {error}") from None
 
 
-def _numbered(
-    path: str, stream: IO[bytes], max_line: int
-) -> Iterator[tuple[int, bytes | BadLine]]:
+def _numbered(path: str, stream: IO[bytes], max_line: int) -> Iterator[tuple[int, bytes | BadLine]]:
     bare = path.removesuffix(".gz").removesuffix(".zst")
-    return _elements(path, stream) if bare.endswith(".json") else _lines(stream, max_line)
+    if bare.endswith(".json"):
+        return _elements(path, stream, max_line)
+    return _lines(stream, max_line)
 
 
 def _lines(stream: IO[bytes], max_line: int) -> Iterator[tuple[int, bytes | BadLine]]:
     """Yield (line number, the line without its end), a `BadLine` where it is too long."""
     number, readline = 0, stream.readline
-    while line := readline(max_line + 1):
+    while line := readline(max_line + 2):
         number += 1
-        if len(line) > max_line and line[-1:] != b"\n":
+        if len(line) > max_line and len(line.removesuffix(b"\n").removesuffix(b"\r")) > max_line:
             yield number, _skip_long(stream, line)
             continue
         if number == 1 and line.startswith(_BOM):
             line = line[3:]
-        line = line.rstrip(b" \t\r\n")
+        line = line.rstrip(_SPACE)
         if line:
             yield number, line
 
@@ -227,30 +231,44 @@ def _skip_long(stream: IO[bytes], line: bytes) -> BadLine:
         line = stream.readline(CHUNK)
         size += len(line)
         sha256.update(line)
+    return _too_long(size, sha256)
+
+
+def _too_long(size: int, sha256: Any) -> BadLine:
     detail = f"a line of {size} bytes is longer than the limit (sha256 {sha256.hexdigest()})"
     return BadLine("line_too_long", detail)
 
 
-def _elements(path: str, stream: IO[bytes]) -> Iterator[tuple[int, bytes]]:
+def _elements(path: str, stream: IO[bytes], max_line: int) -> Iterator[tuple[int, bytes | BadLine]]:
     """Yield (line number, bytes on one line) of each element of a `.json` array."""
-    text = stream.read().removeprefix(_BOM).strip(b" \t\r\n")
-    if not text.startswith(b"["):
+    text = stream.read().removeprefix(_BOM)
+    if not text.lstrip(_SPACE).startswith(b"["):
         raise InputError(f"{path}:1:1: a .json file must hold one array of objects")
-    depth, line, start, at, end = 0, 1, 0, 1, 0
+    depth, line, start, begun, commas = 0, 1, 0, 1, 0
     for token in _TOKEN.finditer(text):
         mark, inner = token[0], depth
-        line += mark == b"\n"
+        line += mark.count(b"\n")
         depth += (mark in (b"[", b"{")) - (mark in (b"]", b"}"))
-        if inner < 2 <= depth:
-            at = line
-        if (inner == 1 and mark == b",") or depth == 0:
-            element = text[start : token.start()].strip()
-            if element or mark == b",":
-                yield at, element.replace(b"\r", b" ").replace(b"\n", b" ")
-            start = end = token.end()
-        if inner == 0:
-            start = token.end()
+        comma = mark == b"," and inner == 1
+        if comma or (mark in (b"]", b"}") and depth == 0):
+            if comma or commas or text[start : token.start()].strip(_SPACE):
+                yield _element(text[start : token.start()], begun, max_line)
+            commas += comma
+        elif inner or not depth:
+            continue
+        start, begun = token.end(), line
         if depth == 0:
             break
-    if depth or end != len(text):
+    if depth or text[start - 1 : start] != b"]" or text[start:].strip(_SPACE):
         raise InputError(f"{path}:{line}: the array does not end where the file ends")
+
+
+def _element(raw: bytes, line: int, max_line: int) -> tuple[int, bytes | BadLine]:
+    """Return one element and the line it begins on; white space between its tokens is one line."""
+    element = raw.lstrip(_SPACE)
+    line += raw[: len(raw) - len(element)].count(b"\n")
+    element = element.rstrip(_SPACE)
+    if len(element) > max_line:
+        return line, _too_long(len(element), hashlib.sha256(element))
+    # A raw line end inside a string stays, so that the parser refuses it.
+    return line, _LINE_END.sub(lambda end: end[0] if len(end[0]) > 1 else b" ", element)

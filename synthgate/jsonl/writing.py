@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import gzip
 import io
@@ -10,17 +11,16 @@ import os
 import re
 import stat
 import tempfile
-from array import array
 from collections.abc import Iterator
-from typing import IO, Any
+from typing import Any
 
 from synthgate.errors import Locked, OutputError
-from synthgate.jsonl.raw import Hashing, why
+from synthgate.jsonl.raw import Hashing, shown, why
 from synthgate.manifest import Stream
 
 _BUFFER = 1 << 16
 _DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/(\d+)$")
-_STANDARD = {"-": 1, "/dev/stdout": 1, "/dev/stderr": 2}
+_STANDARD = {"/dev/stdin": 0, "-": 1, "/dev/stdout": 1, "/dev/stderr": 2}
 
 
 class Sink:
@@ -30,7 +30,7 @@ class Sink:
         self, path: str, hashing: Hashing | None, commit: _Commit, whole: bool = False
     ) -> None:
         self.path, self.rows = path, 0
-        self._hashing, self._commit = hashing, commit
+        self._hashing, self._commit, self._complete = hashing, commit, False
         bare = path.removesuffix(".gz").removesuffix(".zst")
         self._array = bare.endswith(".json") and not whole
         self._below: Any = io.BytesIO() if hashing is None else io.BufferedWriter(hashing, _BUFFER)
@@ -49,19 +49,43 @@ class Sink:
             raise self._failed(error) from None
         self.rows += 1
 
-    def commit(self, role: str = "") -> Stream:
-        """Flush, make the output visible and return what was written."""
+    @property
+    def replaces(self) -> bool:
+        """Whether this is a file that appears under its name only when it is complete."""
+        return isinstance(self._commit, _Rename)
+
+    def complete(self) -> None:
+        """Write all that there is, as far as the disk; nothing becomes visible."""
+        if self._complete:
+            return
         try:
             if self._array:
                 self._write(b"\n]\n" if self.rows else b"[]\n")
             if self._stream is not self._below:
                 self._stream.close()
             self._below.flush()
+            self._commit.sync()
+        except OSError as error:
+            raise self._failed(error) from None
+        self._complete = True
+
+    def commit(self, role: str = "") -> Stream:
+        """Complete the output, make it visible and return what was written."""
+        self.complete()
+        try:
             self._commit.finish()
         except OSError as error:
             raise self._failed(error) from None
+        return self.stream(role)
+
+    def stream(self, role: str = "") -> Stream:
+        """Return what was written to a complete output."""
         digest = self._hashing.hexdigest() if self._hashing else ""
-        return Stream(self.path, digest, self.rows, role)
+        return Stream(shown(self.path), digest, self.rows, role)
+
+    def retract(self) -> None:
+        """Remove the file that stands under this name: what it says is no longer shown."""
+        self._commit.retract()
 
     def _failed(self, error: OSError) -> Exception:
         """Return the error that names the user's path; a closed pipe stays what it is."""
@@ -84,6 +108,9 @@ class _Commit:
     def __init__(self, raw: io.FileIO | None = None) -> None:
         self.raw = raw
 
+    def sync(self) -> None:
+        """Wait until what was written is on the disk."""
+
     def finish(self) -> None:
         """Make the output visible."""
         if self.raw is not None:
@@ -91,6 +118,9 @@ class _Commit:
 
     def undo(self) -> None:
         """Leave things as they were."""
+
+    def retract(self) -> None:
+        """Remove what this output would have replaced; a device or a pipe stays."""
 
 
 class _Rename(_Commit):
@@ -101,8 +131,10 @@ class _Rename(_Commit):
         self.raw: io.FileIO = raw
         self.temporary, self.target, self.done = temporary, target, False
 
-    def finish(self) -> None:
+    def sync(self) -> None:
         os.fsync(self.raw.fileno())
+
+    def finish(self) -> None:
         os.replace(self.temporary, self.target)
         self.done = True
         folder = os.open(os.path.dirname(self.target), os.O_RDONLY)
@@ -111,6 +143,10 @@ class _Rename(_Commit):
         finally:
             os.close(folder)
         self.raw.close()
+
+    def retract(self) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.target)
 
     def undo(self) -> None:
         if not self.done:
@@ -144,15 +180,13 @@ def open_sink(
 
 
 def _open(path: str, force: bool, dry: bool, apart: tuple[str, ...], whole: bool) -> Sink:
-    descriptor = _descriptor(path)
+    for other in apart:
+        if _same(path, other):
+            raise OutputError(f"{path}: is also {other}: an output must be a file of its own")
     if dry:
         return Sink(path, None, _Commit())
-    if descriptor is not None:
-        raw = io.FileIO(descriptor, "wb", closefd=False)
-        return Sink(path, Hashing(raw), _Commit())
-    for other in apart:
-        if other != "-" and _same(path, other):
-            raise OutputError(f"{path}: is also {other}: an output must be a file of its own")
+    if (descriptor := _descriptor(path)) is not None:
+        return Sink(path, Hashing(_inherited(descriptor)), _Commit())
     if os.path.isdir(path):
         raise OutputError(f"{path}: is a directory")
     if os.path.exists(path) and not stat.S_ISREG(os.stat(path).st_mode):
@@ -166,7 +200,7 @@ def _open(path: str, force: bool, dry: bool, apart: tuple[str, ...], whole: bool
 def _temporary(path: str, whole: bool) -> Sink:
     target = os.path.realpath(path)
     folder, name = os.path.split(target)
-    handle, temporary = tempfile.mkstemp(prefix=f".{name[:100]}.", suffix=".tmp", dir=folder)
+    handle, temporary = tempfile.mkstemp(prefix=f".{name[:40]}.", suffix=".tmp", dir=folder)
     raw = io.FileIO(handle, "wb")
     os.fchmod(handle, _mode(target))
     return Sink(path, Hashing(raw), _Rename(raw, temporary, target), whole)
@@ -181,21 +215,38 @@ def _mode(target: str) -> int:
     return 0o666 & ~umask
 
 
+def _inherited(descriptor: int) -> io.FileIO:
+    """Return a descriptor that the caller gave us; one of our own files is not meant by it."""
+    if descriptor > 2 and not os.get_inheritable(descriptor):
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+    return io.FileIO(descriptor, "wb", closefd=False)
+
+
 def _same(path: str, other: str) -> bool:
-    if os.path.realpath(path) == os.path.realpath(other):
+    """Tell whether two names are one file or stream; a device may be named more than once."""
+    first, second = _descriptor(path), _descriptor(other)
+    if first is not None and first == second:
         return True
-    return os.path.exists(path) and os.path.exists(other) and os.path.samefile(path, other)
+    try:
+        found, known = (
+            os.stat(name) if number is None else os.fstat(number)
+            for name, number in ((path, first), (other, second))
+        )
+    except OSError:
+        return first is second is None and os.path.realpath(path) == os.path.realpath(other)
+    kept = stat.S_ISREG(found.st_mode) or (first is second is None and stat.S_ISFIFO(found.st_mode))
+    return kept and os.path.samestat(found, known)
 
 
 def _descriptor(path: str) -> int | None:
-    """Return the open descriptor that a path stands for: `-`, `/dev/stdout`, `/dev/fd/3`."""
+    """Return the open descriptor that a path stands for: `-` (1), `/dev/stdin`, `/dev/fd/3`."""
     if path in _STANDARD:
         return _STANDARD[path]
     found = _DESCRIPTOR.match(path)
     return int(found[1]) if found else None
 
 
-def _compressed(path: str, raw: io.BufferedWriter) -> Any:
+def _compressed(path: str, raw: Any) -> Any:
     if path.endswith(".gz"):
         # No name and no time inside, so that the same rows give the same bytes.
         return gzip.GzipFile(filename="", fileobj=raw, mode="wb", compresslevel=6, mtime=0)
@@ -213,29 +264,6 @@ def write_file(path: str, data: bytes, *, force: bool, apart: tuple[str, ...] = 
         return sink.commit()
 
 
-class Shelf:
-    """Lines put aside in a temporary file and taken back in any order: 16 bytes a line held."""
-
-    def __init__(self) -> None:
-        self._file: IO[bytes] = tempfile.TemporaryFile()
-        self._ends = array("Q", [0])
-
-    def __len__(self) -> int:
-        return len(self._ends) - 1
-
-    def put(self, line: bytes) -> int:
-        """Put a line aside and return its number."""
-        self._file.write(line)
-        self._ends.append(self._ends[-1] + len(line))
-        return len(self._ends) - 2
-
-    def take(self, number: int) -> bytes:
-        """Return the line of that number."""
-        start, end = self._ends[number], self._ends[number + 1]
-        self._file.seek(start)
-        return self._file.read(end - start)
-
-
 @contextlib.contextmanager
 def locked(path: str) -> Iterator[None]:
     """Hold a lock file for the time of a `with` block; `Locked` if another run holds it.
@@ -247,14 +275,16 @@ def locked(path: str) -> Iterator[None]:
     except OSError as error:
         raise OutputError(f"{path}: cannot be written: {why(error)}") from None
     try:
-        _lock(handle, path)
+        lock(handle, path)
         yield
     finally:
         os.close(handle)
 
 
-def _lock(handle: int, path: str) -> None:
+def lock(handle: int, path: str, *, shared: bool = False) -> None:
+    """Lock an open file until it is closed, or raise `Locked`; shared locks bear each other."""
+    mode = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(handle, mode | fcntl.LOCK_NB)
     except BlockingIOError:
         raise Locked(f"{path}: another run holds the lock") from None

@@ -11,7 +11,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+from synthgate import registry
 from synthgate.config import VerifyPolicy
+from synthgate.errors import UsageError
 from synthgate.formats import Shape
 from synthgate.rows import Row
 
@@ -49,3 +51,16 @@ class Bench:
 
 Build = Callable[[str, Bench], Verifier]
 PASS = Verdict("pass")
+
+
+def assemble(specs: Iterable[str], bench: Bench) -> list[Verifier]:
+    """Return the checks that `name` or `name:argument` specifications name, in their order."""
+    checks = []
+    for spec in specs:
+        name, _, argument = spec.partition(":")
+        build: Build = registry.find("verifiers", name)
+        checks.append(build(argument, bench))
+    if not checks:
+        known = " | ".join(registry.BUILTIN["verifiers"])
+        raise UsageError(f"verify needs at least one --check: {known}")
+    return checks

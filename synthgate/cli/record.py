@@ -1,0 +1,48 @@
+"""The record of a run: the manifest as a document, where it goes, and the last line on stderr."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from synthgate.config import flags_of
+from synthgate.errors import OutputError
+from synthgate.manifest import Manifest
+
+
+def document(manifest: Manifest) -> bytes:
+    """Return the manifest as JSON."""
+    return json.dumps(manifest.as_json(), indent=2, ensure_ascii=True).encode()
+
+
+def slot(folder: str, stage: str) -> str:
+    """Return the next free `<n>-<stage>.json` of a run folder: stages end in their order."""
+    os.makedirs(folder, exist_ok=True)
+    taken = {name.split("-")[0] for name in os.listdir(folder)}
+    for number in range(1, 10_000):
+        if str(number) not in taken:
+            return os.path.join(folder, f"{number}-{stage}.json")
+    raise OutputError(f"{folder}: holds 9999 manifests: start another run folder")
+
+
+def headline(manifest: Manifest, text: str, *, dry: bool) -> str:
+    """Return the line that a command ends with: its own words, or the counts."""
+    if not text:
+        reasons = ", ".join(f"{name} {count}" for name, count in manifest.rejects.most_common())
+        dropped = f"{manifest.rejected} rejected" + (f" ({reasons})" if reasons else "")
+        text = f"{manifest.rows_in} rows in, {manifest.rows_out} out, {dropped}"
+    return f"{manifest.stage}: {text}" + (" (dry run: nothing written)" if dry else "")
+
+
+def files_named(settings: Any, values: Mapping[str, Any]) -> Iterator[str]:
+    """Yield every file that the values of some settings name; a check names one after its colon."""
+    for name, (_, flag, _) in flags_of(settings).items():
+        if flag.metavar not in ("FILE", "SPEC"):
+            continue
+        value = values.get(name, "")
+        for each in (value,) if isinstance(value, str) else value:
+            path = each if flag.metavar == "FILE" else each.partition(":")[2]
+            if path not in ("", "-"):
+                yield path

@@ -1,0 +1,105 @@
+"""A file that is only ever appended to: whole durable lines, one writer at a time.
+
+A line is on disk when `append` returns. What a killed process left torn is closed with a line
+end before the next line is added, so that it damages nothing but itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import io
+import os
+import stat
+from collections.abc import Iterator
+
+from synthgate.errors import InputError, OutputError
+from synthgate.jsonl.raw import CHUNK, why
+from synthgate.jsonl.writing import lock
+
+_LONGEST = 1 << 28  # bytes; only damage makes a line longer, and that must not fill the memory
+_BLOCK = 1 << 16
+_sync = getattr(os, "fdatasync", os.fsync)  # macOS has no fdatasync
+
+
+class Log:
+    """An open append-only file; lines are known by the offset at which they begin."""
+
+    def __init__(self, path: str, handle: int) -> None:
+        self.path = path
+        self._handle = handle
+        self._end = os.fstat(handle).st_size
+
+    def close_torn_tail(self) -> None:
+        """End a last line that a killed process left without its end."""
+        if self._end and os.pread(self._handle, 1, self._end - 1) != b"\n":
+            self.append(b"")
+
+    def lines(self) -> Iterator[tuple[int, bytes]]:
+        """Yield (offset, line) of every line that is not blank, one line in memory at a time."""
+        raw = io.FileIO(self._handle, "rb", closefd=False)
+        raw.seek(0)
+        reader, offset = io.BufferedReader(raw, CHUNK), 0
+        while line := reader.readline(_LONGEST):
+            if stripped := line.strip():
+                yield offset, stripped
+            offset += len(line)
+
+    def at(self, offset: int) -> bytes:
+        """Return the line that begins at an offset."""
+        blocks: list[bytes] = []
+        while not blocks or b"\n" not in blocks[-1]:
+            block = os.pread(self._handle, _BLOCK, offset)
+            if not block:
+                break
+            blocks.append(block)
+            offset += len(block)
+        return b"".join(blocks).partition(b"\n")[0].strip()
+
+    def append(self, line: bytes) -> int:
+        """Return the offset of a line that was added and is on disk, or raise `OutputError`."""
+        data, offset = line + b"\n", self._end
+        try:
+            written = os.write(self._handle, data)
+            self._end += written
+            if written != len(data):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            _sync(self._handle)
+        except OSError as error:
+            raise OutputError(f"{self.path}: cannot be written: {why(error)}") from None
+        return offset
+
+
+@contextlib.contextmanager
+def open_log(path: str, *, write: bool) -> Iterator[Log]:
+    """Open a log for the time of a `with` block, made if it is not there and `write` is asked.
+
+    The lock is the kernel's: exclusive for a writer, shared among readers. Raises `OutputError`
+    or `InputError` where it cannot be opened, `Locked` while another run writes it.
+    """
+    failure = OutputError if write else InputError
+    try:
+        if os.path.exists(path) and not stat.S_ISREG(os.stat(path).st_mode):
+            raise failure(f"{path}: must be a regular file")
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT if write else os.O_RDONLY
+        handle = os.open(path, flags | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        raise failure(f"{path}: cannot be {'written' if write else 'read'}: {why(error)}") from None
+    try:
+        lock(handle, path, shared=not write)
+        log = Log(path, handle)
+        if write:
+            log.close_torn_tail()
+            _sync_folder(path)
+        yield log
+    finally:
+        os.close(handle)
+
+
+def _sync_folder(path: str) -> None:
+    """Make the name of a new file durable: lines of a file that nobody can find are lost too."""
+    folder = os.open(os.path.dirname(os.path.realpath(path)), os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

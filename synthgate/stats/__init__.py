@@ -1,0 +1,1 @@
+"""Audit plans: numbers in, numbers out; nothing here knows of rows or files."""

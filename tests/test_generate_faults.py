@@ -1,0 +1,265 @@
+"""Faults of servers: a bad answer is a reject with its cause, and harms nothing beside it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.chat_server import BEHAVIOURS, ChatServer, Generated, command, generate
+from tests.conftest import write_rows
+
+KEY = "sk-not-a-real-key-0123456789"
+GOOD = {
+    "good",
+    "packed",
+    "thinking",
+    "reasoning_field",
+    "large",
+    "once_503",
+    "once_429",
+    "once_408",
+}
+REJECTED = {
+    "truncated": "truncated",
+    "filtered": "content_filter",
+    "refused": "refused",
+    "refused_aloud": "refused",
+    "null": "empty",
+    "blank": "empty",
+    "missing_content": "empty",
+    "think_only": "empty",
+    "reasoning_only": "empty",
+    "think_open": "reasoning",
+    "think_tail": "reasoning",
+    "no_finish": "unfinished",
+    "odd_finish": "unfinished",
+    "tool": "tool_calls",
+    "tool_stop": "tool_calls",
+    "parts": "not_text",
+    "error_200": "error_in_200",
+    "error_beside": "error_in_200",
+    "error_object": "error_in_200",
+    "error_choice": "error_in_200",
+    "error_finish": "error_in_200",
+    "no_choices": "no_choices",
+    "null_choices": "no_choices",
+    "empty_choices": "no_choices",
+    "odd_choices": "no_choices",
+    "no_message": "no_choices",
+    "html": "invalid_json",
+    "empty_body": "invalid_json",
+    "array": "invalid_json",
+    "half_json": "invalid_json",
+    "sse": "invalid_json",
+    "not_utf8": "invalid_json",
+    "surrogate": "invalid_json",
+    "duplicate_keys": "invalid_json",
+    "nan": "invalid_json",
+    "deep": "invalid_json",
+    "brotli": "invalid_encoding",
+    "not_gzip": "invalid_encoding",
+    "cut_gzip": "invalid_encoding",
+    "bomb": "too_large",
+    "created": "http_201",
+    "no_content": "http_204",
+    "bad_request": "http_400",
+    "not_found": "http_404",
+    "unprocessable": "http_422",
+    "teapot": "http_418",
+    "conflict_html": "http_409",
+    "elsewhere": "redirect",
+}
+ASKED_AGAIN = {
+    "down": "http_503",
+    "internal": "http_500",
+    "overloaded": "http_529",
+    "rate_limit": "http_429",
+    "reset": "connection",
+    "short_body": "connection",
+}
+STOPPING = ("unauthorized", "payment", "forbidden", "quota", "spending", "tomorrow")
+APART = {"drip", "echo_key", "echo_key_in_error", *STOPPING}
+
+
+class Hostile:
+    """One run over every fault, each with a good prompt beside it."""
+
+    def __init__(self, folder: Path) -> None:
+        names = sorted({*GOOD, *REJECTED, *ASKED_AGAIN})
+        self.prompts = [text for name in names for text in (f"!{name}", f"beside {name}")]
+        with ChatServer() as self.other, ChatServer() as self.server:
+            self.server.elsewhere = f"{self.other.url}/v1/chat/completions"
+            flags = ("--concurrency", "16", "--api-key-env", "THE_KEY")
+            self.done = generate(self.server, folder, self.prompts, *flags, THE_KEY=KEY)
+            self.journal = (folder / "journal.jsonl").read_bytes()
+            self.calls = self.server.calls
+            flags = ("--offline",)
+            self.replayed = generate(None, folder, self.prompts, *flags)
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Hostile:
+    return Hostile(tmp_path_factory.mktemp("hostile"))
+
+
+def test_every_behaviour_is_tested() -> None:
+    """A behaviour of the hostile server that no test expects anything of would prove nothing."""
+    assert {*GOOD, *REJECTED, *ASKED_AGAIN, *APART} == set(BEHAVIOURS)
+
+
+@pytest.mark.parametrize(("name", "reason"), [*REJECTED.items(), *ASKED_AGAIN.items()])
+def test_a_bad_answer_is_a_reject_with_its_cause(hostile: Hostile, name: str, reason: str) -> None:
+    """Whatever is not a whole answer ends as one reject that names the cause, never as a row."""
+    assert hostile.done.reasons[f"!{name}"] == reason
+    assert not any(row["prompt"] == f"!{name}" for row in hostile.done.rows)
+
+
+def test_good_prompts_are_unharmed(hostile: Hostile) -> None:
+    """Every good prompt beside a bad one becomes a row, in the order of the prompts."""
+    wanted = [text for text in hostile.prompts if not text.startswith("!") or text[1:] in GOOD]
+    assert [row["prompt"] for row in hostile.done.rows] == wanted
+    assert hostile.done.code == 0
+
+
+def test_every_prompt_ends_once(hostile: Hostile) -> None:
+    """Rows and rejects together are the prompts: nothing is lost and nothing is doubled."""
+    ended = [row["prompt"] for row in hostile.done.rows] + list(hostile.done.reasons)
+    assert sorted(ended) == sorted(hostile.prompts)
+
+
+def test_only_what_was_said_is_the_answer(hostile: Hostile) -> None:
+    """Reasoning, in tags or in a field of its own, is never part of an answer."""
+    answers = {row["prompt"]: row["output"] for row in hostile.done.rows}
+    assert answers["!thinking"] == "four"
+    assert answers["!reasoning_field"] == "four"
+    assert answers["!large"] == "x" * 10_000_000
+
+
+@pytest.mark.parametrize("name", [*REJECTED, *ASKED_AGAIN])
+def test_only_what_may_pass_is_asked_again(hostile: Hostile, name: str) -> None:
+    """A sure failure is paid for once, a passing one three times at most."""
+    assert hostile.server.asked(f"!{name}") == (3 if name in ASKED_AGAIN else 1)
+
+
+def test_nothing_follows_a_redirect(hostile: Hostile) -> None:
+    """A redirect would carry the key to another host: it is not followed."""
+    assert hostile.other.calls == 0
+
+
+def test_a_replay_means_the_same(hostile: Hostile) -> None:
+    """The journal replays every answer and every recorded failure for the same reason."""
+
+    def content(done: Generated) -> list[tuple[str, str]]:
+        return [(row["prompt"], row["output"]) for row in done.rows]
+
+    assert content(hostile.replayed) == content(hostile.done)
+    assert hostile.replayed.reasons == hostile.done.reasons
+    assert hostile.server.calls == hostile.calls
+
+
+def test_the_journal_holds_every_raw_answer(hostile: Hostile) -> None:
+    """One whole line for each request, failures too, with the body as it came."""
+    lines = [json.loads(line) for line in hostile.journal.splitlines()]
+    assert len(lines) == len(hostile.prompts)
+    bodies = {line["messages"][-1]["content"]: line.get("body") for line in lines}
+    assert bodies["!html"] == "<html>welcome</html>"
+    assert bodies["!truncated"]["choices"][0]["message"]["content"] == "half an ans"
+
+
+def test_a_drip_is_cut_by_the_deadline(tmp_path: Path) -> None:
+    """The deadline is for the whole call: a server that drips bytes cannot hold the run."""
+    with ChatServer() as server:
+        done = generate(server, tmp_path, ["!drip", "fine"], "--timeout", "0.5")
+    assert done.reasons == {"!drip": "timeout"}
+    assert [row["prompt"] for row in done.rows] == ["fine"]
+    assert server.asked("!drip") == 3
+
+
+def test_a_bomb_stays_small(tmp_path: Path) -> None:
+    """300 MB behind 300 kB are never unpacked whole: the process stays under 150 MB."""
+    write_rows(tmp_path / "prompts.jsonl", [{"prompt": "!bomb"}, {"prompt": "fine"}])
+    with ChatServer() as server:
+        argv = [sys.executable, "-m", "synthgate", *command(server, tmp_path)]
+        process = subprocess.Popen(argv, stderr=subprocess.DEVNULL)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    assert usage.ru_maxrss < 150 * 1024
+
+
+@pytest.fixture
+def server() -> Iterator[ChatServer]:
+    with ChatServer() as running:
+        yield running
+
+
+@pytest.mark.parametrize("name", STOPPING)
+def test_a_futile_run_stops(server: ChatServer, tmp_path: Path, name: str) -> None:
+    """A refused key, spent quota or a wait until tomorrow ends the run with 7, not 50 rejects."""
+    server.always = name
+    server.delay = 0.02
+    prompts = [f"prompt {number}" for number in range(50)]
+    done = generate(server, tmp_path, prompts, "--concurrency", "4")
+    assert done.code == 7
+    assert len([line for line in done.err.splitlines() if line.startswith("synthgate:")]) == 1
+    assert server.calls <= 8
+    assert not (tmp_path / "out.jsonl").exists()
+    assert not (tmp_path / "rejects.jsonl").exists()
+
+
+def test_what_was_paid_before_a_stop_is_kept(server: ChatServer, tmp_path: Path) -> None:
+    """After the quota is filled up, the same command asks only for what is missing."""
+    prompts = [f"prompt {number}" for number in range(12)]
+    assert generate(server, tmp_path, [*prompts, "!quota"], "--concurrency", "2").code == 7
+    server.always = "good"
+    done = generate(server, tmp_path, [*prompts, "!quota"], "--concurrency", "2")
+    assert done.code == 0
+    assert len(done.rows) == 13
+    assert all(server.asked(prompt) == 1 for prompt in prompts)
+
+
+def test_retry_after_is_a_minimum(server: ChatServer, tmp_path: Path) -> None:
+    """A server that asks for a second is not asked again before."""
+    done = generate(server, tmp_path, ["!once_429"])
+    assert len(done.rows) == 1
+    first, second = (each["at"] for each in server.requests)
+    assert 1.0 <= second - first < 3.0
+
+
+@pytest.mark.parametrize("name", ["good", "echo_key", "echo_key_in_error", "unauthorized"])
+def test_the_key_is_never_shown(server: ChatServer, tmp_path: Path, name: str) -> None:
+    """The key goes to the server and nowhere else, even if the server sends it back."""
+    server.always = name
+    flags = ("--api-key-env", "THE_KEY", "-v", "--summary", f"{tmp_path}/summary.json")
+    done = generate(server, tmp_path, ["one", "two"], *flags, THE_KEY=KEY)
+    assert server.requests[0]["authorization"] == f"Bearer {KEY}"
+    assert KEY not in done.err
+    for path in tmp_path.iterdir():
+        assert KEY.encode() not in path.read_bytes(), path
+    assert len(done.rows) == (2 if name == "good" else 0)
+    if name == "echo_key":
+        assert set(done.reasons.values()) == {"key_in_answer"}
+
+
+def test_no_usable_answer_is_seven(server: ChatServer, tmp_path: Path) -> None:
+    """A run without one row ends with 7, says so in one line, and still writes its rejects."""
+    done = generate(server, tmp_path, ["!null", "!html"], "-q")
+    assert done.code == 7
+    assert done.reasons == {"!null": "empty", "!html": "invalid_json"}
+    assert done.err.splitlines() == [
+        "synthgate: not one of 2 answers is usable: empty 1, invalid_json 1"
+    ]
+
+
+def test_an_absent_server_is_a_reject(tmp_path: Path) -> None:
+    """Nobody listening is a connection fault of each prompt, and no row: exit 7."""
+    with ChatServer() as server:
+        pass
+    done = generate(server, tmp_path, ["one"])
+    assert (done.code, done.reasons) == (7, {"one": "connection"})
