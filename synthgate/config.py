@@ -7,14 +7,12 @@ the file, that over the defaults here. The help text of a flag is the help text 
 
 from __future__ import annotations
 
+import math
 import operator
-import re
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from difflib import get_close_matches
-from typing import Annotated, Any, Literal, get_args, get_type_hints
+from typing import Annotated, Any, Literal, get_type_hints
 
-from synthgate.errors import ConfigError, UsageError
+from synthgate.errors import UsageError
 
 
 @dataclass(frozen=True)
@@ -174,7 +172,7 @@ POLICIES: dict[str, type] = {
 }
 
 
-# --- reading a configuration file -------------------------------------------------------
+# --- what a policy looks like ------------------------------------------------------------
 
 
 def settings(policy: Any) -> dict[str, Any]:
@@ -208,110 +206,10 @@ def build(policy: type, values: dict[str, Any]) -> Any:
 
 
 def _within(name: str, value: Any, notes: tuple[Any, ...]) -> None:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise UsageError(f"--{name.replace('_', '-')} must be a number (got {value})")
     for bound in notes:
         if isinstance(bound, Bound) and not getattr(operator, bound.kind)(value, bound.value):
             flag = "--" + name.replace("_", "-")
             wanted = f"{_WORDS[bound.kind]} {bound.value:g}"
             raise UsageError(f"{flag} must be {wanted} (got {value!r})")
-
-
-def _errors(policy: type, values: dict[str, Any]) -> list[Any]:
-    """Return what pydantic finds wrong with the values of a policy.
-
-    Strict: a setting of "0.9" where a number belongs is a mistake, not a number.
-    """
-    from pydantic import ConfigDict, Field, ValidationError, create_model
-
-    def bounded(kind: Any) -> Any:
-        notes = getattr(kind, "__metadata__", ())
-        limits: dict[str, Any] = {n.kind: n.value for n in notes if isinstance(n, Bound)}
-        return Annotated[get_args(kind)[0], Field(**limits)] if notes else kind
-
-    known: dict[str, Any] = {
-        name: (bounded(kind), default) for name, (kind, _, default) in flags_of(policy).items()
-    }
-    shape = ConfigDict(extra="forbid", strict=True, protected_namespaces=())
-    try:
-        create_model(policy.__name__, __config__=shape, **known).model_validate(values)
-    except ValidationError as error:
-        return list(error.errors())
-    return []
-
-
-def _plain(message: str) -> str:
-    return message[:1].lower() + message[1:]
-
-
-def load(path: str, text: str, table: tuple[str, ...] = ()) -> dict[str, dict[str, Any]]:
-    """Return {stage: {key: value}} of a configuration file, with every finding in one error.
-
-    `table` is where ours lies in a larger file: `("tool", "synthgate")` of `pyproject.toml`.
-    """
-    import tomllib
-
-    try:
-        document: Any = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        where = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
-        at = f":{where[1]}:{where[2]}" if where else ""
-        raise ConfigError(f"{path}{at}: {_plain(str(error).split(' (at')[0])}") from None
-    for name in table:
-        document = document.get(name, {})
-    findings: list[str] = []
-    found: dict[str, dict[str, Any]] = {}
-    for name, values in document.items():
-        stage = name.replace("_", "-")
-        if stage not in POLICIES or not isinstance(values, dict):
-            findings.append(_unknown_key(path, text, table, (name,), name, list(POLICIES)))
-            continue
-        # A list stands for a tuple, because TOML has no tuples.
-        found[stage] = {
-            key.replace("-", "_"): tuple(value) if isinstance(value, list) else value
-            for key, value in values.items()
-        }
-        findings += [
-            _finding(path, text, (*table, name), POLICIES[stage], error)
-            for error in _errors(POLICIES[stage], found[stage])
-        ]
-    if findings:
-        raise ConfigError("\n".join(findings))
-    return found
-
-
-def _finding(
-    path: str, text: str, table: tuple[str, ...], policy: type, error: Mapping[str, Any]
-) -> str:
-    key = str(error["loc"][0])
-    names = [each.name for each in fields(policy)]
-    if error["type"] == "extra_forbidden":
-        return _unknown_key(path, text, table, (key,), f"{table[-1]}.{key}", names)
-    line = _line_of(text, table, key)
-    return f"{path}:{line}:1: {table[-1]}.{key}: {_plain(error['msg'])} (got {error['input']!r})"
-
-
-def _unknown_key(
-    path: str,
-    text: str,
-    table: tuple[str, ...],
-    key: tuple[str, ...],
-    shown: str,
-    known: list[str],
-) -> str:
-    near = get_close_matches(key[0], known, n=1, cutoff=0.5)
-    guess = f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(known)}"
-    return f"{path}:{_line_of(text, table, key[0])}:1: {shown}: unknown key{guess}"
-
-
-def _line_of(text: str, table: tuple[str, ...], key: str) -> int:
-    """Return the line where a key of a table stands, else the table's own line, else 1."""
-    spelt = re.compile(rf"""\s*["']?{re.escape(key).replace("_", "[-_]")}["']?\s*=""")
-    here, header = not table, 1
-    for number, line in enumerate(text.splitlines(), 1):
-        if bracket := re.match(r"\s*\[+\s*([^\]]+?)\s*\]", line):
-            names = tuple(part.strip(" \"'") for part in bracket[1].split("."))
-            here = names == table
-            if here or names == (*table, key):
-                header = number
-        elif here and spelt.match(line):
-            return number
-    return header

@@ -49,10 +49,9 @@ def joined(inner: st.SearchStrategy[Tree]) -> st.SearchStrategy[Tree]:
 
 
 def operate(left: Tree, sign: str, right: Tree) -> Fraction:
-    a, b = left[1], right[1]
-    return {"+": a + b, "-": a - b, "*": a * b, "x": a * b, "\u00d7": a * b}.get(sign) or (
-        a / b if sign in "/\u00f7" else Fraction(0)
-    )
+    if sign in "/\u00f7":
+        return left[1] / right[1]
+    return {"+": left[1] + right[1], "-": left[1] - right[1]}.get(sign, left[1] * right[1])
 
 
 trees = st.recursive(leaves(), joined, max_leaves=6)
@@ -91,7 +90,8 @@ def test_results_may_be_rounded_but_not_wrong(tree: Tree, places: int, off: int)
 @pytest.mark.parametrize(
     "text",
     [
-        "9^9^9^9 = 1", "2^65 = 1", "1" * 10**6 + " + 1 = 2", "(" * 10**4 + "1" + ")" * 10**4 + " = 1",
+        "9^9^9^9 = 1", "2^65 = 1", "1" * 10**6 + " + 1 = 2",
+        "(" * 10**4 + "1" + ")" * 10**4 + " = 1",
         "1=" * 10**5, ("1=" * 9_999 + "\n") * 10, "<<" * 10**5, "- " * 10**5 + "= 1",
         "(((((" * 50 + "1" + ")))))" * 50 + " = 1", "1/3+" * 90 + "1 = 2", "-" * 350 + "1 + 1 = 5",
     ],

@@ -115,8 +115,9 @@ def test_a_closed_pipe_keeps_the_journal(server: ChatServer, tmp_path: Path) -> 
     assert process.stdout is not None
     process.stdout.readline()
     process.stdout.close()
-    err = process.stderr.read() if process.stderr else b""
-    assert process.wait(timeout=20) == 141
+    process.stdout = None
+    _, err = process.communicate(timeout=20)
+    assert process.returncode == 141
     assert b"Traceback" not in err
     assert journaled(tmp_path) >= 3
 
@@ -144,7 +145,7 @@ def test_a_journal_that_cannot_be_kept(server: ChatServer, tmp_path: Path, path:
     """What cannot be written, or is another file of the run, is refused before anything is paid."""
     done = generate(server, tmp_path, ["one"], "--journal", str(tmp_path / path))
     assert (done.code, server.calls) == (2, 0)
-    assert len(done.err.splitlines()) == 2
+    assert done.err.splitlines()[-1].startswith(f"synthgate: {tmp_path / path}")
     assert read_rows(tmp_path / "prompts.jsonl") == [{"prompt": "one"}]
 
 
@@ -246,7 +247,7 @@ _BODIES = st.one_of(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(_BODIES, st.sampled_from([200, 200, 404, 307]))
 def test_a_replay_is_the_answer(body: str, status: int) -> None:
     """Whatever a server sent, what the line means when it is read back is what it meant then."""
@@ -292,7 +293,7 @@ def test_failures_are_asked_again(server: ChatServer, tmp_path: Path) -> None:
 
 
 def test_a_cut_answer_waits_for_a_higher_limit(server: ChatServer, tmp_path: Path) -> None:
-    """The call that was cut off is not repeated; a higher limit buys it; a lower one is no matter."""
+    """What was cut off is not asked again under that limit; what is complete stays so."""
     server.always = "truncated"
     for limit in ("64", "64", "32"):
         done = generate(server, tmp_path, ["one"], "--max-tokens", limit)
@@ -349,12 +350,10 @@ def test_the_key_is_what_the_page_says(server: ChatServer, tmp_path: Path) -> No
 
 def test_each_line_is_on_disk_before_it_is_used(tmp_path: Path) -> None:
     """A line is written by one write and synced before `append` returns."""
-    calls: list[tuple[str, bytes]] = []
-    write, sync = os.write, appending._sync
+    calls: list[bytes] = []
+    write = os.write
     with pytest.MonkeyPatch.context() as patch, open_log(f"{tmp_path}/log", write=True) as log:
-        patch.setattr(
-            os, "write", lambda fd, data: calls.append(("write", data)) or write(fd, data)
-        )
-        patch.setattr(appending, "_sync", lambda fd: calls.append(("sync", b"")) or sync(fd))
+        patch.setattr(os, "write", lambda fd, data: calls.append(data) or write(fd, data))
+        patch.setattr(appending, "_sync", lambda fd: calls.append(b"sync"))
         log.append(b"one")
-    assert calls == [("write", b"one\n"), ("sync", b"")]
+    assert calls == [b"one\n", b"sync"]

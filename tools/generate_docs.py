@@ -67,7 +67,9 @@ def main() -> int:
     """Renew the files, or tell which differ."""
     page, front = ROOT / "docs" / "commands.md", ROOT / "README.md"
     wanted = {page: commands(), front: readme(front.read_text())}
-    differ = [path for path, text in wanted.items() if not path.exists() or path.read_text() != text]
+    differ = [
+        path for path, text in wanted.items() if not path.exists() or path.read_text() != text
+    ]
     for path in differ:
         print(f"{path.relative_to(ROOT)} differs from the program")
         if "--check" not in sys.argv:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -134,7 +135,7 @@ def _release(
     from synthgate.stages.audit import certificate, release, without
 
     removed: Counter[bytes] = Counter()
-    io.settle(_noting(release(source, judged[1].verdicts), removed))
+    io.settle(_noting(release(source, judged[1].verdicts), ids, removed))
     digest, released = set_digest(without(ids, removed)), len(ids) - removed.total()
     io.manifest.findings |= {"released": released, "released_digest": digest}
     if proof is not None:
@@ -142,10 +143,19 @@ def _release(
         proof.write(json.dumps(document, indent=2, ensure_ascii=True).encode())
 
 
-def _noting(decisions: Iterable[Decision], removed: Counter[bytes]) -> Iterator[Decision]:
+def _noting(
+    decisions: Iterable[Decision], ids: list[bytes], removed: Counter[bytes]
+) -> Iterator[Decision]:
+    """Pass the decisions on and count what is removed; a row that was not judged ends it all."""
+    from synthgate.errors import Stale
+
     for decision in decisions:
+        row_id = bytes.fromhex(decision.row.id)
+        at = bisect_left(ids, row_id)
+        if ids[at : at + 1] != [row_id]:
+            raise Stale(f"{decision.row.file}:{decision.row.line}: changed while it was being read")
         if decision.reason:
-            removed[bytes.fromhex(decision.row.id)] += 1
+            removed[row_id] += 1
         yield decision
 
 

@@ -23,7 +23,7 @@ from synthgate import config
 from synthgate.cli.options import Command, Streams
 from synthgate.cli.progress import Progress
 from synthgate.cli.record import document, files_named, headline, slot
-from synthgate.errors import BadLine, InputError, UsageError
+from synthgate.errors import BadLine, ConfigError, InputError, UsageError
 from synthgate.formats import DETECT_ROWS, SHAPES, Shape, by_fields, detect, named
 from synthgate.jsonl import Sink, Source, open_sink, read_file
 from synthgate.manifest import Manifest, Stream, settings_digest
@@ -31,7 +31,7 @@ from synthgate.provenance import Stamp, attach, emit, run_hash
 from synthgate.rows import REJECT, Decision, Row
 from synthgate.text import printable
 
-CONFIG_FILES = (("synthgate.toml", ()), ("pyproject.toml", ("tool", "synthgate")))
+CONFIG_FILES = {"synthgate.toml": (), "pyproject.toml": ("tool", "synthgate")}
 REFERENCES = ("agree", "against", "labels")
 EMPTY = Shape("none", (), lambda _: None, lambda _: None, lambda value, _: value)
 
@@ -57,17 +57,20 @@ def execute(spec: Command, run: Callable[..., int | None], given: dict[str, Any]
 
 def load_config(path: str) -> dict[str, dict[str, Any]]:
     """Return the settings of the configuration file that is named or lies here."""
-    if path:
-        table = ("tool", "synthgate") if os.path.basename(path) == "pyproject.toml" else ()
-        return config.load(path, _text(path), table)
-    for name, table in CONFIG_FILES:
-        if os.path.isfile(name) and (found := config.load(name, _text(name), table)):
+    for name in (path,) if path else CONFIG_FILES:
+        if (path or os.path.isfile(name)) and (found := _settings(name)):
             return found
     return {}
 
 
-def _text(path: str) -> str:
-    return _decoded(path, read_file(path))
+def _settings(path: str) -> dict[str, dict[str, Any]]:
+    from synthgate.configfile import load  # pydantic: only where there is a file to check
+
+    table = CONFIG_FILES.get(os.path.basename(path), ())
+    try:
+        return load(path, _decoded(path, read_file(path)), table)
+    except InputError as error:
+        raise ConfigError(str(error)) from None
 
 
 def _decoded(path: str, data: bytes) -> str:
@@ -196,10 +199,11 @@ class Session(contextlib.ExitStack):
         elif not prompt or (not response and shapes is SHAPES):
             base, count = self._detected(head, shapes, bool(prompt or response))
         shape = by_fields(base, prompt or None, response or None) if prompt or response else base
-        if shape is None or not any(shape.prompt(r.value) or shape.response(r.value) for r in head):
-            missing = prompt or response or values.get("format")
+        if shape is None or not any(_has_text(shape, row) for row in head):
+            missing = prompt or response or (shape.name if shape else values.get("format"))
             raise InputError(f"{head[0].file}:{head[0].line}: no row has text in {missing!r}")
-        self.note(f"{what}: {shape.name} ({'auto' if base else 'named'}; {count}/{len(head)} rows)")
+        how = "auto" if base and not values.get("format") else "named"
+        self.note(f"{what}: {shape.name} ({how}; {count}/{len(head)} rows)")
         return shape
 
     def _detected(
@@ -364,6 +368,11 @@ class Session(contextlib.ExitStack):
                 f"{manifest.stage} lost rows: {manifest.rows_in} in, {manifest.rows_out} out, "
                 f"{manifest.rejected} rejected"
             )
+
+
+def _has_text(shape: Shape, row: Row) -> bool:
+    """Tell whether a row has a text, an empty one included: what is empty is rejected later."""
+    return shape.prompt(row.value) is not None or shape.response(row.value) is not None
 
 
 def _refuse_line(file: str, line: int, _raw: bytes, error: BadLine) -> None:

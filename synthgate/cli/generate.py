@@ -98,10 +98,8 @@ def _journal(io: Session, policy: GeneratePolicy) -> Journal | None:
         if not policy.offline and not dry:
             io.note("no --journal: what is paid for is lost if the run does not end")
         return None
-    taken = [*io.sources[0].paths, *(sink.path for sink in io.sinks.values()), io.options.summary]
-    for other in taken:
-        if other and os.path.realpath(other) == os.path.realpath(path):
-            raise OutputError(f"{path}: is also {other}: a journal must be a file of its own")
+    if os.path.realpath(path) in map(os.path.realpath, io.sources[0].paths):
+        raise OutputError(f"{path}: is also an input: a journal must be a file of its own")
     if dry and not policy.offline and not os.path.exists(path):
         return None
     journal = io.enter_context(open_journal(path, write=not policy.offline and not dry))
@@ -127,7 +125,7 @@ def _watched(io: Session, decisions: Iterator[Decision], wanted: int) -> Iterato
     import time
 
     last = time.monotonic()
-    told = not io.options.quiet and (io.options.verbose or sys.stderr.isatty())
+    told = not io.quiet and (io.options.verbose or sys.stderr.isatty())
     for done, decision in enumerate(decisions, 1):
         yield decision
         if told and time.monotonic() - last > _EVERY:

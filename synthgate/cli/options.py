@@ -65,6 +65,14 @@ class Stamping:
 
 
 @dataclass(frozen=True)
+class Sourcing:
+    """Where rows without provenance came from."""
+
+    source: Annotated[str, Flag("source of unstamped rows (default: file name)", (), "NAME")] = ""
+    source_field: Annotated[str, Flag("field that names the source", (), "FIELD")] = ""
+
+
+@dataclass(frozen=True)
 class Declaring:
     """The declaration that unstamped rows were made by people."""
 

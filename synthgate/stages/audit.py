@@ -106,7 +106,7 @@ def words(plan: AuditPlan, found: Verdict) -> str:
         text = f"{bound(plan)} Passed at label {found.at} with "
         text += f"{_count(found.at_failures, 'failure')}."
         more, failed = found.labels - found.at, found.failures - found.at_failures
-        return text + (f" Of {_count(more, 'label')} after it {failed} did not pass." * bool(more))
+        return text + (f" Of {_count(more, 'label')} after it, {failed} did not pass." * bool(more))
     if found.verdict == "STOP":
         share = 1 - found.failures / found.labels
         link = ", but" if share >= plan.min_pass else ";"
@@ -116,9 +116,9 @@ def words(plan: AuditPlan, found: Verdict) -> str:
             f"{_percent(plan.min_pass)} is not shown. Nothing was written."
         )
     return (
-        f"{found.labels} of {_count(len(plan.sample), 'sampled row')} are labelled and "
-        f"{found.failures} did not pass: at least {_count(found.missing, 'more label')} needed, "
-        f"the next for position {found.next}. Nothing was written."
+        f"{found.labels} of {len(plan.sample)} sampled rows are labelled and {found.failures} did "
+        f"not pass. A PASS needs at least {_count(found.missing, 'more label')}, the next for "
+        f"position {found.next}. Nothing was written."
     )
 
 

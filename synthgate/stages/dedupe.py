@@ -29,8 +29,9 @@ def dedupe(rows: Iterable[Row], shape: Shape, policy: DedupePolicy) -> Iterator[
             [prompt, response] if policy.on == "both" else [_one(policy.on, prompt, response)]
         )
         key = digest("\0".join(normalise(text or "") for text in compared))
-        first = survivors.setdefault(key, (row.id, row.file, row.line))
-        if first[1:] == (row.file, row.line):
+        first = survivors.get(key)
+        if first is None:
+            survivors[key] = (row.id, row.file, row.line)
             yield Decision(row)
         else:
             yield Decision(row, "exact", f"repeats {first[1]}:{first[2]}", first[0])

@@ -87,12 +87,10 @@ def _links(manifests: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """
     written: set[str] = set()
     for number, manifest in enumerate(manifests):
-        if number:
-            read = {stream["sha256"] for stream in manifest["inputs"]} - {""}
-            yield {
-                "stage": manifest["stage"],
-                "read": "shown" if read & written else "not shown",
-            }
+        if number and manifest["stage"] != "generate":  # prompts come from outside
+            read = {each["sha256"] for each in manifest["inputs"] if not each.get("role")}
+            shown = bool(read) and read <= written
+            yield {"stage": manifest["stage"], "read": "shown" if shown else "not shown"}
         outputs = [each for each in manifest["outputs"] if each.get("role") != "rejects"]
         written |= {stream["sha256"] for stream in outputs} - {""}
 

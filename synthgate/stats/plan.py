@@ -32,8 +32,8 @@ HALVINGS = 30
 class Plan:
     """When an audit passes and when it stops.
 
-    `pass_points[f]` is the label number from which f failures pass; the last one is the size of
-    the sample. `null_bad` is the least number of bad rows that puts the set below `min_pass`.
+    `pass_points[f]` is the label number from which f failures pass; the last one decides at the
+    latest. `null_bad` is the least number of bad rows that puts the set below `min_pass`.
     """
 
     rows: int
@@ -46,7 +46,7 @@ class Plan:
     @property
     def sample(self) -> int:
         """How many rows the sample holds."""
-        return self.pass_points[-1]
+        return min(self.max_n, self.rows)
 
     @property
     def stop_at_failures(self) -> int:

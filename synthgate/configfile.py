@@ -1,0 +1,156 @@
+"""`synthgate.toml`, or our table in a larger file, as checked values for the policies.
+
+Every mistake is one line, `file:line:column: key: what is wrong`, and all of them are told at once.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from typing import Annotated, Any, get_args
+
+from pydantic import ConfigDict, Field, ValidationError, create_model
+
+from synthgate.config import POLICIES, Bound, flags_of
+from synthgate.errors import ConfigError
+
+_HEADER = re.compile(r"\s*\[+\s*([^\]]+?)\s*\]")
+_ITEM = re.compile(r"""\s*([\w"'][\w\-."' ]*?)\s*=""")
+
+
+def load(path: str, text: str, table: tuple[str, ...] = ()) -> dict[str, dict[str, Any]]:
+    """Return {stage: {key: value}} of a configuration file, with every finding in one error.
+
+    `table` is where ours lies in a larger file: `("tool", "synthgate")` of `pyproject.toml`.
+    """
+    file = _File(path, text, table)
+    findings: list[str] = []
+    found: dict[str, dict[str, Any]] = {}
+    for name, values in file.ours().items():
+        stage = name.replace("_", "-")
+        if stage not in POLICIES:
+            findings.append(file.unknown((name,), list(POLICIES)))
+        elif not isinstance(values, dict):
+            findings.append(file.finding((name,), "must be a table"))
+        elif stage in found:
+            findings.append(file.finding((name,), f"the same table as [{stage}]"))
+        else:
+            found[stage] = {}
+            findings += file.check(name, POLICIES[stage], values, found[stage])
+    if findings:
+        raise ConfigError("\n".join(findings))
+    return found
+
+
+class _File:
+    """A configuration file that knows on which line a key stands."""
+
+    def __init__(self, path: str, text: str, table: tuple[str, ...]) -> None:
+        self.path, self.text, self.table = path, text, table
+
+    def ours(self) -> dict[str, Any]:
+        """Return our table of the document, or raise `ConfigError`."""
+        try:
+            document: Any = tomllib.loads(self.text)
+        except tomllib.TOMLDecodeError as error:
+            where = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
+            last = self.text.rstrip().count("\n") + 1
+            at = f"{where[1]}:{where[2]}" if where else f"{last}:1"
+            reason = _plain(str(error).split(" (at")[0])
+            raise ConfigError(f"{self.path}:{at}: {reason}") from None
+        for name in self.table:
+            document = document.get(name, {}) if isinstance(document, dict) else {}
+        return document if isinstance(document, dict) else {}
+
+    def check(
+        self, name: str, policy: type, values: dict[str, Any], found: dict[str, Any]
+    ) -> Iterator[str]:
+        """Yield what is wrong with the values of a table; what is right goes into `found`."""
+        # A list stands for a tuple, because TOML has no tuples.
+        given = {
+            key.replace("-", "_"): tuple(value) if isinstance(value, list) else value
+            for key, value in values.items()
+        }
+        try:
+            checked = _model(policy).model_validate(given)
+        except ValidationError as error:
+            for each in error.errors():
+                yield self._wrong(name, policy, each)
+            return
+        found.update({key: getattr(checked, key) for key in given})
+
+    def _wrong(self, name: str, policy: type, error: Mapping[str, Any]) -> str:
+        key = str(error["loc"][0])
+        if error["type"] == "extra_forbidden":
+            return self.unknown((name, key), list(flags_of(policy)))
+        near = ""
+        if error["type"] == "literal_error":
+            choices = re.findall(r"'([^']+)'", str(error["ctx"]["expected"]))
+            near = _nearest(str(error["input"]), choices)
+        reason = f"{_plain(error['msg'])} (got {_shown(error['input'])}){near}"
+        return self.finding((name, key), reason)
+
+    def unknown(self, key: tuple[str, ...], known: list[str]) -> str:
+        """Return the finding for a key that nobody knows, the nearest known one named."""
+        near = _nearest(key[-1], known) or f"; known are {', '.join(known)}"
+        return self.finding(key, f"unknown key{near}")
+
+    def finding(self, key: tuple[str, ...], reason: str) -> str:
+        """Return the one line that says what is wrong with a key, and where it stands."""
+        return f"{self.path}:{self._line_of(key)}:1: {'.'.join(key)}: {reason}"
+
+    def _line_of(self, key: tuple[str, ...]) -> int:
+        """Return the line where a key stands, else that of its table, else 1."""
+        wanted, here, best = _path(*self.table, *key), _path(), 1
+        for number, line in enumerate(self.text.split("\n"), 1):
+            if header := _HEADER.match(line):
+                full = here = _path(*header[1].split("."))
+            elif item := _ITEM.match(line):
+                full = here + _path(*item[1].split("."))
+            else:
+                continue
+            if full == wanted:
+                return number
+            if full == wanted[:-1]:
+                best = number
+        return best
+
+
+def _path(*names: str) -> tuple[str, ...]:
+    """Return a dotted key as one that can be compared: unquoted, with one kind of dash."""
+    return tuple(name.strip(" \"'").replace("-", "_") for name in names)
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    near = get_close_matches(name, known, n=1, cutoff=0.5)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def _model(policy: type) -> Any:
+    """Return the policy as pydantic checks it.
+
+    Strict: a setting of "0.9" where a number belongs is a mistake, not a number.
+    """
+
+    def bounded(kind: Any) -> Any:
+        notes = getattr(kind, "__metadata__", ())
+        limits: dict[str, Any] = {n.kind: n.value for n in notes if isinstance(n, Bound)}
+        return Annotated[get_args(kind)[0], Field(**limits)] if notes else kind
+
+    known: dict[str, Any] = {
+        name: (bounded(kind), default) for name, (kind, _, default) in flags_of(policy).items()
+    }
+    shape = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, protected_namespaces=())
+    return create_model(policy.__name__, __config__=shape, **known)
+
+
+def _plain(message: str) -> str:
+    return message[:1].lower() + message[1:]
+
+
+def _shown(value: Any) -> str:
+    """Return a value as it was written, as far as one line can show it."""
+    text = repr(list(value)) if isinstance(value, tuple) else repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
