@@ -1,0 +1,145 @@
+"""run: the whole pipeline from one file into one folder, with the human audit as a part of it."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+from pathlib import Path
+
+import pytest
+from synthgate.generators.journal import record
+
+from tests.conftest import ROOT, Done, read_rows, synthgate, write_rows
+
+CONFIG = """
+[run]
+prompts = "prompts.jsonl"
+
+[generate]
+model = "gpt-3-175b-verification"
+samples = 1
+offline = true
+unknown-sampling = true
+journal = "answers.jsonl"
+
+[verify]
+check = ["answer"]
+
+[audit]
+labels = "labels.jsonl"
+
+[blend]
+real = ["real.jsonl"]
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A folder as a user would have it: prompts, a journal, real rows, a configuration."""
+    solutions = read_rows(ROOT / "fixtures" / "gsm8k" / "solutions.jsonl")
+    prompts = [{"input": each["input"], "answer": each["answer"]} for each in solutions]
+    write_rows(tmp_path / "prompts.jsonl", prompts)
+    answers = [
+        record("gpt-3-175b-verification", p["input"], p["models"]["175b_verification"]["solution"])
+        for p in solutions
+    ]
+    write_rows(tmp_path / "answers.jsonl", answers)
+    real = read_rows(ROOT / "fixtures" / "gsm8k" / "real.jsonl")
+    write_rows(tmp_path / "real.jsonl", real)
+    (tmp_path / "synthgate.toml").write_text(CONFIG)
+    return tmp_path
+
+
+def label(project: Path, verdict: str) -> None:
+    """Label the whole sample the same."""
+    sample = read_rows(project / "run" / "sample.jsonl")
+    labels = [
+        {"id": row["_synthgate"]["id"], "verdict": verdict, "reviewer": "ada"} for row in sample
+    ]
+    write_rows(project / "labels.jsonl", labels)
+
+
+def run(project: Path, *argv: str) -> Done:
+    """Run the pipeline as a user would."""
+    return synthgate("run", "synthgate.toml", *argv, cwd=project)
+
+
+def test_it_waits_for_people_then_passes(project: Path) -> None:
+    """Without labels it ends with 5 and names the sample; with passing ones it makes the set."""
+    first = run(project)
+    assert first.code == 5, first.err
+    assert "label run/sample.jsonl into labels.jsonl" in first.err
+    assert not (project / "run" / "train.jsonl").exists()
+    label(project, "pass")
+    second = run(project)
+    assert second.code == 0, second.err
+    train = read_rows(project / "run" / "train.jsonl")
+    made = [row for row in train if row["_synthgate"]["synthetic"]]
+    assert 0 < 2 * len(made) == len(train)
+    assert {row["_synthgate"]["override"] for row in train} == {""}
+    assert "not shown" not in second.out.decode()
+    before = (project / "run" / "train.jsonl").read_bytes()
+    assert run(project).code == 0
+    assert (project / "run" / "train.jsonl").read_bytes() == before
+
+
+def test_stop_ends_the_run_with_3(project: Path) -> None:
+    """A STOP is the exit code of the run, and no training set is made."""
+    assert run(project).code == 5
+    label(project, "fail")
+    done = run(project)
+    assert done.code == 3
+    assert not (project / "run" / "audited.jsonl").exists()
+    assert not (project / "run" / "train.jsonl").exists()
+
+
+def test_a_stop_after_a_pass_does_not_leave_the_proof(project: Path) -> None:
+    """When the labels change for the worse, the old certificate is gone."""
+    assert run(project).code == 5
+    label(project, "pass")
+    assert run(project).code == 0
+    label(project, "fail")
+    assert run(project).code == 3
+    assert not (project / "run" / "certificate.json").exists()
+
+
+def test_every_stage_leaves_its_manifest(project: Path) -> None:
+    """The run folder holds one numbered manifest a stage, whose counts add up."""
+    run(project)
+    label(project, "pass")
+    run(project)
+    names = sorted(each.name for each in (project / "run").glob("[0-9]-*.json"))
+    assert [name[2:-5] for name in names] == [
+        "generate", "dedupe", "cluster-cap", "verify", "audit-draw", "audit-gate", "blend", "report",
+    ]  # fmt: skip
+    for name in names[1:4]:
+        manifest = json.loads((project / "run" / name).read_text())
+        rejected = sum(manifest["rejects"].values())
+        assert manifest["rows_in"] == manifest["rows_out"] + rejected
+
+
+def test_a_second_run_in_the_folder_is_refused(project: Path) -> None:
+    """Two runs in one folder would mix their files: the second ends with 8."""
+    (project / "run").mkdir()
+    with open(project / "run" / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = run(project)
+    assert done.code == 8
+    assert "another run" in done.err
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "said"),
+    [
+        ("[run]\nfolder = 'x'\n", 2, "either run.prompts or run.candidates"),
+        ("[run]\nprompt = 'x'\n", 2, "synthgate.toml:2:1: run.prompt: unknown key; did you mean 'prompts'?"),
+        ("[run]\nprompts = 3\n", 2, "synthgate.toml:2:1: run.prompts"),
+        ("[run]\ncandidates = 'missing.jsonl'\n", 4, "missing.jsonl: no such file"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_said_in_one_line(project: Path, text: str, code: int, said: str) -> None:
+    """A configuration that cannot be followed ends before anything is done."""
+    (project / "synthgate.toml").write_text(text)
+    done = run(project)
+    assert done.code == code
+    assert said in done.err
