@@ -1,6 +1,7 @@
 """synthgate: a synthetic row is a candidate, never a fact, until something real verifies it."""
 
-__version__ = "0.1.0"
+from synthgate.version import __version__
+
 __all__ = ["__version__", "synthetic_pipeline"]
 
 

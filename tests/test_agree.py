@@ -149,7 +149,7 @@ def files(tmp_path: Path) -> tuple[Path, Path]:
     rows = [{"input": f"p{n}", "output": f"A: {n}"} for n in range(6)]
     chats: list[Any] = [
         {"messages": [{"role": "user", "content": f"P{n}"}, {"role": "assistant", "content": "3"}]}
-        for n in range(1, 5)
+        for n in range(5, 0, -1)
     ]
     source = write_rows(tmp_path / "in.jsonl", rows)
     plain = write_rows(tmp_path / "plain.jsonl", chats)
@@ -167,16 +167,16 @@ def test_the_command_compares_across_shapes(tmp_path: Path) -> None:
     """The file of answers has a shape of its own; its rows are read whole and not counted."""
     source, other = files(tmp_path)
     out, rejects = tmp_path / "out.jsonl", tmp_path / "rejects.jsonl"
-    argv = ["-o", out, "--rejects", rejects, "--check", f"agree:{other}", "--limit", "5"]
+    argv = ["-o", out, "--rejects", rejects, "--check", f"agree:{other}", "--limit", "4"]
     done = verify(source, *argv)
     assert done.code == 0, done.err
     assert [kept["input"] for kept in read_rows(out)] == ["p3"]
     reasons = [reject["_reject"]["reason"] for reject in read_rows(rejects)]
-    assert reasons == ["abstain", "fail:agree", "fail:agree", "fail:agree"]
+    assert reasons == ["abstain", "fail:agree", "fail:agree"]
     manifest = json.loads(Path(f"{out}.manifest.json").read_text())
-    assert (manifest["rows_in"], manifest["rows_out"]) == (5, 1)
+    assert (manifest["rows_in"], manifest["rows_out"]) == (4, 1)
     shown = [(each["path"], each["rows"]) for each in manifest["inputs"]]
-    assert shown == [(str(source), 5), (str(other), 4)]
+    assert shown == [(str(source), 4), (str(other), 5)]
 
 
 def test_the_override_stands_in_the_rows_that_used_it(tmp_path: Path) -> None:
@@ -208,7 +208,7 @@ def test_the_other_file_is_a_reference(tmp_path: Path) -> None:
     other.write_bytes(before + b"{not json\n")
     done = verify(source, *spec, "--on-error", "reject")
     assert (done.code, done.out) == (4, b"")
-    assert f"{other}:5:" in done.err
+    assert f"{other}:6:" in done.err
     assert verify(source, "--check", f"agree:{tmp_path / 'missing'}").code == 4
     assert verify(source, "--check", "agree").code == 2
     unstamped = verify(source, "--check", f"agree:{tmp_path / 'plain.jsonl'}")

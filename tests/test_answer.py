@@ -83,7 +83,7 @@ def spellings(value: int) -> list[str]:
     ]  # fmt: skip
 
 
-@given(st.integers(-(10**15), 10**15), st.integers(-(10**15), 10**15), st.data())
+@given(st.integers(-(10**25), 10**25), st.integers(-(10**25), 10**25), st.data())
 def test_numbers_are_compared_as_numbers(one: int, other: int, data: st.DataObject) -> None:
     """However a number is written it equals itself, and never another number."""
     said = data.draw(st.sampled_from(spellings(one)))
@@ -91,6 +91,7 @@ def test_numbers_are_compared_as_numbers(one: int, other: int, data: st.DataObje
     gold = data.draw(st.sampled_from([one, str(one), f"{one:,}", f"why\n#### {one}"]))
     assert judge(f"First 7 of 9.\n{mark}{said}\n", gold).outcome == "pass"
     assert (judge(f"{mark}{said}", other).outcome == "pass") is (one == other)
+    assert judge(f"{mark}{said}", f"{one + 1}").outcome == "fail"
 
 
 @given(st.fractions(0, 1000, max_denominator=1000))
@@ -122,6 +123,13 @@ def test_hostile_answers_cost_nothing(text: str) -> None:
     assert judge(text, 18).outcome == "fail"
     assert judge("A: 18", text).outcome != "pass"
     assert time.perf_counter() - start < 5
+
+
+@pytest.mark.parametrize("text", ["1e401", "1e-401", "9" * 401, "1/" + "9" * 401])
+def test_what_is_too_large_is_not_read(text: str) -> None:
+    """Beyond 400 digits there is no number, only text."""
+    found = final(f"A: {text}")
+    assert found is None or found.number is None
 
 
 @given(st.text())

@@ -118,9 +118,6 @@ def test_another_seed_draws_another_sample(audit: Audit) -> None:
 
 def test_draw_looks_and_does_not_filter(audit: Audit) -> None:
     """The manifest accounts for every row: drawn, or only looked at."""
-    manifest = json.loads((audit.folder / "sample.jsonl").with_suffix(".jsonl").read_text("utf-8")
-                          .splitlines()[0])  # fmt: skip
-    assert "_synthgate" in manifest
     assert invoke(["audit", "draw", "rows.jsonl", "-o", "s", "--plan", "p"]) == 0
     found = json.loads((audit.folder / "s.manifest.json").read_text())
     assert (found["stage"], found["rows_in"], found["rows_out"]) == ("audit-draw", 1000, 100)
@@ -146,7 +143,7 @@ def test_equal_rows_are_drawn_each_by_itself(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "code", "words"),
     [
-        (["--min-pass", "0.99"], 2, "--max-n 252"),
+        (["--min-pass", "0.99"], 2, "--max-n 238"),
         (["--min-pass", "1.5"], 2, "--min-pass"),
         (["--confidence", "0.2"], 2, "--confidence"),
         (["--max-n", "0"], 2, "--max-n"),
@@ -348,15 +345,15 @@ def test_no_label_at_all_is_incomplete(audit: Audit, capfd: pytest.CaptureFixtur
     "verdict",
     [
         lambda at: "fail" if at <= 6 else None,
-        lambda at: "fail" if at > 94 else None,  # holes before them: still certain
+        lambda at: "fail" if 1 < at < 8 else None,  # a hole before them: still certain
         lambda at: "edit" if at % 2 else "pass",
-        lambda at: "unsure" if at in (1, 2, 3, 4, 5, 99) else None,
+        lambda at: "unsure" if at in (1, 2, 3, 4, 5, 97) else None,
     ],
 )
 def test_more_failures_than_the_plan_allows_stop(
     audit: Audit, capfd: pytest.CaptureFixture[str], verdict: Callable[[int], str | None]
 ) -> None:
-    """Six rows known to be wrong end the audit, wherever they are: exit 3, nothing is written."""
+    """Once no further label can bring a PASS the audit ends: exit 3, nothing is written."""
     assert audit.gate(audit.label(verdict)) == 3
     said = capfd.readouterr().err
     assert "reviewed rows did not pass; the plan allows 5." in said
@@ -474,7 +471,9 @@ def test_a_set_that_changed_after_the_draw_is_stale(
     lines = audit.rows.read_bytes().splitlines()
     write_rows(audit.rows, ATTACKS[attack](lines))
     assert audit.gate(labels) == 6
-    assert capfd.readouterr().err.count("\n") == 1
+    said = capfd.readouterr().err
+    assert said.count("\n") == 1
+    assert "plan.json: is a plan for" in said
     assert audit.nothing_written()
 
 
@@ -550,6 +549,14 @@ def test_a_plan_forged_with_fitting_digests_is_stale(audit: Audit, changes: dict
     resealed(audit, **changes)
     assert audit.gate(labels) == 6
     assert audit.nothing_written()
+
+
+def test_import_does_not_believe_a_forged_plan(audit: Audit) -> None:
+    """Pass points that the plan's own settings do not give end with 6 without any rows."""
+    labels = audit.label(lambda at: "pass")
+    resealed(audit, pass_points=(1, 2, 3, 4, 5, 6))
+    assert invoke(["audit", "import", str(labels), "--plan", "plan.json", "-o", "log.jsonl"]) == 6
+    assert not (audit.folder / "log.jsonl").exists()
 
 
 def test_a_chosen_sample_is_stale(audit: Audit) -> None:
@@ -632,7 +639,7 @@ def test_a_device_named_as_certificate_survives_a_refusal(audit: Audit) -> None:
 def test_the_run_folder_holds_the_certificate_by_default(
     audit: Audit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without --certificate it goes to the run folder, where a later gate replaces or removes it."""
+    """The default is a file of the run folder, which a later gate replaces or removes."""
     monkeypatch.setenv("SYNTHGATE_RUN_DIR", "run")
     words = ["audit", "gate", "rows.jsonl", "--plan", "plan.json", "-o", "out.jsonl", "--labels"]
     labels = audit.label(lambda at: "pass")

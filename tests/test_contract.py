@@ -12,13 +12,13 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from synthgate.cli.app import AUDIT, COMMANDS, invoke
+from synthgate.provenance import emit
 from tests.conftest import Done, synthgate
 from tests.filters import DRAW, FILTERS, GENERATE, Filter, Outcome, lines_of, row_of
 from tests.strategies import Refused, oracle, plain_rows
@@ -36,14 +36,6 @@ per_filter = pytest.mark.parametrize("each", FILTERS, ids=str)
 per_command = pytest.mark.parametrize("each", EVERY, ids=str)
 
 
-@pytest.fixture(autouse=True)
-def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Commands run in this process must not see settings of the machine."""
-    for name in list(os.environ):
-        if name.startswith("SYNTHGATE_"):
-            monkeypatch.delenv(name)
-
-
 @pytest.fixture(scope="module")
 def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder that the examples of a property share, and in which they run."""
@@ -55,22 +47,28 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 def test_every_command_is_in_the_table() -> None:
-    """A new command is held to the contract, or it says here why it is not one rows pass through."""
+    """A new command is held to the contract, or named here as one that is no filter."""
     not_filters = {"run", "demo", ("audit", "import"), "completion", "init"}
     known = {words[0] if len(words) == 1 else words for words in (each.words for each in EVERY)}
     commands = (set(COMMANDS) - {"audit"}) | {("audit", verb) for verb in AUDIT}
     assert commands - not_filters == known
 
 
-def kept_payload(line: bytes, each: Filter) -> bytes:
-    """The row of an output line as it was before our key was put on, found without our code."""
+def stamped(lines: list[bytes]) -> list[bytes]:
+    """The lines as an earlier stage wrote them."""
+    found = ((line, row_of(line)) for line in lines)
+    return [emit(row.marked(cluster="c", generation=1)) if row else line for line, row in found]
+
+
+def kept(line: bytes, each: Filter) -> bytes:
+    """What an output line was before our key was put on, found without synthgate's own code."""
     if not each.stamps:
         return line
     assert line.endswith(b"}}")
     return line[: line.rindex(b',"_synthgate":{')] + b"}"
 
 
-def rejected_payload(line: bytes) -> bytes:
+def rejected(line: bytes) -> bytes:
     """The row of a reject, or the original bytes of a line that was none."""
     why = json.loads(line)["_reject"]
     assert why["reason"] and type(why["line"]) is int and why["stage"] and why["file"]
@@ -80,43 +78,310 @@ def rejected_payload(line: bytes) -> bytes:
     return rest[: rest.rindex(b',"_synthgate":{')] + b"}"
 
 
-def check_conservation(each: Filter, done: Outcome, lines: list[bytes]) -> None:
-    """Every line of the input is in the output or in the rejects, byte for byte; nothing else is."""
+def counts_agree(done: Outcome) -> None:
+    """The manifest counts what is in the files, and nothing is unaccounted for."""
     summary = done.summary
     assert summary["rows_out"] == len(done.out)
     assert sum(summary["rejects"].values()) == len(done.rejects)
     repeats = summary["findings"].get("repeats", 0)
     assert summary["rows_in"] + repeats == len(done.out) + len(done.rejects)
-    found = Counter(kept_payload(line, each) for line in done.out)
-    assert each.one_each or not repeats or max(found.values()) <= 1 + repeats
-    found += Counter(map(rejected_payload, done.rejects))
-    assert found == Counter([*lines, *each.reference])
+
+
+LINES = st.lists(st.one_of(plain_rows(), st.sampled_from(GOOD), st.sampled_from(BAD)), max_size=30)
 
 
 @per_filter
-@given(
-    st.lists(st.one_of(plain_rows(), st.sampled_from(GOOD), st.sampled_from(BAD)), max_size=30),
-    st.booleans(),
-)
+@given(LINES, st.booleans())
 @example([*BAD, GOOD[0]], False)
 @example([GOOD[0], *BAD, GOOD[0], GOOD[1]], True)
-@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
-def test_no_row_is_lost(shelf: Path, each: Filter, lines: list[bytes], stamped: bool) -> None:
-    """Rows in = rows out + rejects, with their own bytes, good and malformed lines mixed."""
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+def test_no_row_is_lost(shelf: Path, each: Filter, lines: list[bytes], before: bool) -> None:
+    """Rows in = rows out + rejects, byte for byte, whatever stands between the good lines."""
     rows = [row_of(line) for line in lines]
-    if each.needs_fields and not any(rows) and rows:
+    if each.needs_fields and lines and not any(rows):
         return
-    if stamped:
-        _first_pass(shelf, lines)
-    each.lay(shelf, lines)
+    given_lines = stamped(lines) if before else lines
+    each.lay(shelf, given_lines)
     done = each.run(shelf, "--on-error", "reject", "-q")
     if not any(rows) and each.empty:
         assert (done.code, done.out) == (each.empty, [])
         return
     assert done.code == 0
-    check_conservation(each, done, lines)
+    counts_agree(done)
+    out = Counter(kept(line, each) for line in done.out)
+    back = Counter(map(rejected, done.rejects))
+    assert out + back == Counter([*(lines if each.stamps else given_lines), *each.reference])
 
 
-def _first_pass(folder: Path, lines: list[bytes]) -> None:
-    """Nothing that an earlier run left may matter."""
-    (folder / "out.jsonl").write_bytes(b"".join(line + b"\n" for line in lines))
+@given(LINES)
+@example([*GOOD, *BAD])
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+def test_no_wanted_answer_is_lost(shelf: Path, lines: list[bytes]) -> None:
+    """Each sample of each prompt is a row or a reject; a malformed prompt is a reject."""
+    rows = [row for row in map(row_of, lines) if row]
+    if not rows:
+        return
+    GENERATE.lay(shelf, lines)
+    done = GENERATE.run(shelf, "--on-error", "reject", "-q")
+    assert done.code in (0, 7)
+    counts_agree(done)
+    heads = Counter(row.payload[:-1] for row in rows for _ in range(2))
+    back = [rejected(line) for line in done.rejects]
+    for payload in [*(kept(line, GENERATE) for line in done.out), *back]:
+        head = next((head for head in heads if payload.startswith(head)), None)
+        if head is not None:
+            heads -= Counter([head])
+    assert not heads
+    assert Counter(back) >= Counter(line for line in lines if row_of(line) is None)
+
+
+@per_command
+def test_a_second_run_gives_the_same_bytes(tmp_path: Path, each: Filter) -> None:
+    """The same command on the same input writes the same rows and the same rejects."""
+    each.lay(tmp_path, [*GOOD, GOOD[3], *BAD, b'{"input":"x","output":"y"}'])
+    first = each.run(tmp_path, "--on-error", "reject")
+    second = each.run(tmp_path, "--on-error", "reject")
+    assert first.code == second.code == 0
+    assert first.out == second.out and first.out
+    assert first.rejects == second.rejects
+    for key in ("settings_digest", "rows_in", "rejects", "findings"):
+        assert first.summary[key] == second.summary[key]
+
+
+@pytest.mark.parametrize("each", [each for each in FILTERS if each.order_free], ids=str)
+def test_the_order_of_the_input_does_not_matter(tmp_path: Path, each: Filter) -> None:
+    """Shuffled input gives the same set of rows: no stage depends on where a row stands."""
+    lines = [*GOOD, b'{"input":"x","output":"y"}', b'{"input":"question 1!","output":"answer 1!"}']
+    each.lay(tmp_path, lines)
+    wanted = each.run(tmp_path)
+    assert wanted.code == 0
+    for seed in range(3):
+        fed = lines_of(tmp_path / "in.jsonl")
+        random.Random(seed).shuffle(fed)
+        (tmp_path / "in.jsonl").write_bytes(b"".join(line + b"\n" for line in fed))
+        assert sorted(each.run(tmp_path).out) == sorted(wanted.out)
+
+
+def test_dedupe_keeps_the_same_texts_in_any_order(tmp_path: Path) -> None:
+    """Which of two equal rows survives is the first; which texts survive is a fact of the set."""
+    dedupe = FILTERS[0]
+    dedupe.lay(tmp_path, [*GOOD, *(line.replace(b"answer", b"ANSWER ") for line in GOOD)])
+    wanted = {json.loads(line)["output"].casefold() for line in dedupe.run(tmp_path).out}
+    fed = lines_of(tmp_path / "in.jsonl")
+    random.Random(1).shuffle(fed)
+    (tmp_path / "in.jsonl").write_bytes(b"".join(line + b"\n" for line in fed))
+    found = [json.loads(line)["output"].casefold() for line in dedupe.run(tmp_path).out]
+    assert {text.replace("  ", " ") for text in found} == {t.replace("  ", " ") for t in wanted}
+    assert len(found) == 12
+
+
+@per_filter
+def test_a_pipe_is_a_file(tmp_path: Path, each: Filter) -> None:
+    """Rows that carry provenance come out the same from stdin as from a file."""
+    each.lay(tmp_path, stamped(list(GOOD)))
+    wanted = each.run(tmp_path)
+    done = synthgate(*each.argv(tmp_path, "-"), stdin=(tmp_path / "in.jsonl").read_bytes())
+    assert done.code == 0
+    assert done.out.split(b"\n")[:-1] == wanted.out
+
+
+@per_command
+@pytest.mark.parametrize("bad", BAD, ids=repr)
+def test_a_bad_line_ends_the_command(
+    tmp_path: Path, each: Filter, bad: bytes, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Unless told otherwise, the first bad line ends with 4 and its place; nothing is written."""
+    each.lay(tmp_path, [*GOOD, bad, b"{"])
+    capfd.readouterr()
+    done = each.run(tmp_path)
+    complaint = capfd.readouterr().err.splitlines()[-1]
+    assert (done.code, done.out, done.rejects, done.summary) == (4, [], [], {})
+    assert complaint.startswith(f"synthgate: {tmp_path}/in.jsonl:13:")
+
+
+@per_command
+def test_an_empty_input(tmp_path: Path, each: Filter) -> None:
+    """No rows in, no rows out: 0 for a filter, 4 where a verdict or a mix needs rows."""
+    each.lay(tmp_path, list(GOOD))
+    for nothing in (b"", b"\n \n", b"\xef\xbb\xbf"):
+        (tmp_path / "in.jsonl").write_bytes(nothing)
+        done = each.run(tmp_path)
+        assert (done.code, done.out) == (each.empty, [])
+
+
+@pytest.mark.parametrize("each", [each for each in EVERY if each.needs_fields], ids=str)
+def test_rows_without_a_text_are_an_error(
+    tmp_path: Path, each: Filter, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """When no row has a field that is known, the message names the keys and the options."""
+    each.lay(tmp_path, [b'{"foo":1,"bar":"x"}'] * 3)
+    argv = [word for word in each.argv(tmp_path) if word not in ("--prompt-field", "input")]
+    capfd.readouterr()
+    assert invoke([*argv, "-o", str(tmp_path / "out.jsonl")]) == 4
+    complaint = capfd.readouterr().err.splitlines()[-1]
+    assert "foo, bar" in complaint and "--prompt-field" in complaint
+    assert not (tmp_path / "out.jsonl").exists()
+
+
+def is_refused(done: Done, code: int, *words: str) -> None:
+    """It ended with that code, wrote no rows, and its last line says why."""
+    assert (done.code, done.out) == (code, b"")
+    complaint = done.err.splitlines()[-1]
+    assert complaint.startswith("synthgate: ") and "Traceback" not in done.err
+    for word in words:
+        assert word in complaint
+
+
+@per_command
+@pytest.mark.parametrize(
+    ("source", "why"),
+    [
+        ("none.jsonl", "no such file"),
+        ("folder", "is a directory"),
+        ("locked.jsonl", "permission denied"),
+    ],
+)
+def test_an_input_that_cannot_be_read(tmp_path: Path, each: Filter, source: str, why: str) -> None:
+    """Missing, a folder, not ours to read: exit 4, one line with the name, nothing written."""
+    each.lay(tmp_path, list(GOOD))
+    (tmp_path / "locked.jsonl").write_bytes(GOOD[0] + b"\n")
+    (tmp_path / "locked.jsonl").chmod(0)
+    (tmp_path / "folder").mkdir()
+    before = sorted(os.listdir(tmp_path))
+    argv = [*each.argv(tmp_path, tmp_path / source), "-o", "out.jsonl", "--rejects", "r.jsonl"]
+    is_refused(unprivileged(argv, tmp_path), 4, source, why)
+    assert sorted(os.listdir(tmp_path)) == before
+
+
+def unprivileged(argv: list[str], cwd: Path) -> Done:
+    """Run a command for which file modes count, even if we are root."""
+    done = subprocess.run(
+        [sys.executable, "-m", "synthgate", *argv],
+        cwd=cwd, capture_output=True, check=False, timeout=60, preexec_fn=_drop_overrides,
+    )  # fmt: skip
+    return Done(done.returncode, done.stdout, done.stderr.decode())
+
+
+def _drop_overrides() -> None:
+    """Give up root's right to read and write whatever it likes."""
+    if os.geteuid() == 0:
+        libc = ctypes.CDLL(None, use_errno=True)
+        for capability in (1, 2):  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
+            if libc.prctl(24, capability, 0, 0, 0):  # PR_CAPBSET_DROP
+                raise OSError(ctypes.get_errno(), "prctl")
+
+
+@per_command
+def test_an_output_that_cannot_be_written(tmp_path: Path, each: Filter) -> None:
+    """A folder that is not ours to write: exit 2, one line with the name, nothing written."""
+    each.lay(tmp_path, list(GOOD))
+    (tmp_path / "closed").mkdir(0o555)
+    for option in ("-o", "--rejects", "--summary"):
+        done = unprivileged([*each.argv(tmp_path), option, "closed/x.jsonl"], tmp_path)
+        is_refused(done, 2, "closed/x.jsonl", "permission denied")
+
+
+@per_command
+def test_an_output_over_the_input(tmp_path: Path, each: Filter) -> None:
+    """The input is not written over, not even with `--force`."""
+    each.lay(tmp_path, list(GOOD))
+    before = (tmp_path / "in.jsonl").read_bytes()
+    for option in ("-o", "--rejects", "--summary"):
+        done = synthgate(*each.argv(tmp_path), option, tmp_path / "in.jsonl", "--force")
+        is_refused(done, 2, "in.jsonl", "is also")
+    assert (tmp_path / "in.jsonl").read_bytes() == before
+
+
+SIDED = [each for each in EVERY if str(each) in ("verify", "audit-gate", "blend", "generate")]
+
+
+@pytest.mark.parametrize("each", SIDED, ids=str)
+def test_an_output_over_a_file_that_is_read(tmp_path: Path, each: Filter) -> None:
+    """Rules, plans, labels, journals, real rows: what a run reads it does not write over."""
+    each.lay(tmp_path, list(GOOD))
+    argv = each.argv(tmp_path)
+    sides = [word.removeprefix("rule:") for word in argv[len(each.words) + 1 :]]
+    sides = [side for side in sides if side.startswith(str(tmp_path)) and os.path.exists(side)]
+    assert sides
+    for side in sides:
+        before = Path(side).read_bytes()
+        done = synthgate(*argv, "-o", side, "--force")
+        is_refused(done, 2, side, "is also")
+        assert Path(side).read_bytes() == before
+
+
+@per_command
+def test_an_existing_output_is_kept(tmp_path: Path, each: Filter) -> None:
+    """Without `--force` an existing output is refused before anything is done."""
+    each.lay(tmp_path, list(GOOD))
+    (tmp_path / "old.jsonl").write_text("old")
+    argv = [word for word in each.argv(tmp_path) if word != "--force"]
+    for option in ("-o", "--rejects", "--summary"):
+        is_refused(synthgate(*argv, option, tmp_path / "old.jsonl"), 2, "old.jsonl", "exists")
+    assert (tmp_path / "old.jsonl").read_text() == "old"
+
+
+@per_command
+def test_a_mistake_in_the_configuration(tmp_path: Path, each: Filter) -> None:
+    """An unknown key ends with 2, its line and the nearest known key, before anything is read."""
+    each.lay(tmp_path, list(GOOD))
+    (tmp_path / "synthgate.toml").write_text("# settings\n[blend]\nreal_fractoin = 0.5\n")
+    done = synthgate(*each.argv(tmp_path), "-o", "out.jsonl", cwd=tmp_path)
+    is_refused(done, 2, "synthgate.toml:3:1: blend.real_fractoin", "'real_fraction'")
+    assert not (tmp_path / "out.jsonl").exists()
+
+
+@per_command
+def test_a_dry_run_writes_nothing(tmp_path: Path, each: Filter) -> None:
+    """`--dry-run` ends as the run would, and leaves every file as it was."""
+    each.lay(tmp_path, list(GOOD))
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    assert invoke([*each.argv(tmp_path), "-o", str(tmp_path / "o"), "--dry-run"]) == 0
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+@pytest.mark.parametrize("each", [FILTERS[0], FILTERS[1], FILTERS[2], FILTERS[5]], ids=str)
+def test_a_limit_reads_the_first_rows_only(tmp_path: Path, each: Filter) -> None:
+    """`--limit N` reads N rows and no more; what stands behind them is not even parsed."""
+    each.lay(tmp_path, [*GOOD[:3], b"not json"])
+    done = each.run(tmp_path, "--limit", "3")
+    assert (done.code, done.summary["rows_in"], len(done.out) + len(done.rejects)) == (0, 3, 3)
+
+
+@per_filter
+def test_stamped_rows_keep_what_earlier_stages_said(tmp_path: Path, each: Filter) -> None:
+    """Id, source and lineage of a row are the same behind every stage."""
+    each.lay(tmp_path, stamped(list(GOOD)))
+    before = {
+        row["_synthgate"]["id"]: row["_synthgate"]
+        for row in map(oracle, lines_of(tmp_path / "in.jsonl"))
+    }
+    done = each.run(tmp_path)
+    assert done.out
+    for line in done.out:
+        shown = oracle(line)["_synthgate"]
+        if shown["synthetic"]:
+            old = before[shown["id"]]
+            for key in ("source", "synthetic", "generator", "parents", "generation", "needs"):
+                assert shown[key] == old[key]
+
+
+def test_unknown_commands_and_options_end_with_2(capfd: pytest.CaptureFixture[str]) -> None:
+    """A word that nobody knows is a usage error of one line that names the nearest."""
+    for argv, near in (
+        (["dedup"], "dedupe"),
+        (["audit", "gat"], "gate"),
+        (["dedupe", "--onn"], "--on"),
+    ):
+        assert invoke(argv) == 2
+        said = capfd.readouterr().err
+        assert said.count("\n") == 1 and near in said
+
+
+def test_the_oracle_and_the_reader_agree_on_the_lines_used_here() -> None:
+    """The good lines are rows and the bad lines are none, or these tests would prove nothing."""
+    assert all(row_of(line) for line in GOOD)
+    assert not any(row_of(line) for line in BAD)
+    for line in BAD[:-1]:
+        with pytest.raises(Refused):
+            oracle(line)

@@ -17,6 +17,7 @@ from tests.conftest import write_rows
 KEY = "sk-not-a-real-key-0123456789"
 GOOD = {
     "good",
+    "slow",
     "packed",
     "thinking",
     "reasoning_field",
@@ -222,6 +223,16 @@ def test_what_was_paid_before_a_stop_is_kept(server: ChatServer, tmp_path: Path)
     assert done.code == 0
     assert len(done.rows) == 13
     assert all(server.asked(prompt) == 1 for prompt in prompts)
+
+
+def test_what_is_in_flight_at_a_stop_is_kept(server: ChatServer, tmp_path: Path) -> None:
+    """A stop asks for nothing more, but answers that are on their way still reach the journal."""
+    server.delay = 0.3
+    assert generate(server, tmp_path, ["!quota", "!slow", "late"], "--concurrency", "2").code == 7
+    done = generate(None, tmp_path, ["!quota", "!slow", "late"], "--offline")
+    assert [row["prompt"] for row in done.rows] == ["!slow"]
+    assert done.reasons == {"!quota": "http_429", "late": "not_in_journal"}
+    assert server.calls == 2
 
 
 def test_retry_after_is_a_minimum(server: ChatServer, tmp_path: Path) -> None:

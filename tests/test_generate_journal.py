@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -19,6 +20,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from synthgate.errors import OutputError
 from synthgate.generators.journal import Record, open_journal, record, request_key
 from synthgate.jsonl import appending, open_log
 from synthgate.rows import lot
@@ -37,6 +39,7 @@ def server() -> Iterator[ChatServer]:
 def start(server: ChatServer, folder: Path, *flags: str, **more: Any) -> subprocess.Popen[bytes]:
     """Start a run in a process of its own, over the prompts that lie in the folder."""
     argv = [sys.executable, "-m", "synthgate", *command(server, folder, *flags)]
+    more.setdefault("preexec_fn", lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     return subprocess.Popen(argv, stderr=subprocess.PIPE, **more)
 
 
@@ -357,3 +360,16 @@ def test_each_line_is_on_disk_before_it_is_used(tmp_path: Path) -> None:
         patch.setattr(appending, "_sync", lambda fd: calls.append(b"sync"))
         log.append(b"one")
     assert calls == [b"one\n", b"sync"]
+
+
+def test_half_a_line_is_no_line(tmp_path: Path) -> None:
+    """A write that a full disk cut short is an error, and the next line is not joined to it."""
+    path, write = f"{tmp_path}/log", os.write
+    with pytest.MonkeyPatch.context() as patch, open_log(path, write=True) as log:
+        patch.setattr(os, "write", lambda fd, data: write(fd, data[:5]))
+        with pytest.raises(OutputError, match=re.escape(path)):
+            log.append(b"half a line")
+    with open_log(path, write=True) as log:
+        offset = log.append(b"whole")
+        assert [line for _, line in log.lines()] == [b"half", b"whole"]
+        assert log.at(offset) == b"whole"

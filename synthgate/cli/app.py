@@ -24,10 +24,10 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
-from synthgate import __version__
 from synthgate.cli.options import Command, Streams
 from synthgate.config import POLICIES, Flag, flags_of
 from synthgate.errors import ConfigError, SynthgateError, Terminated
+from synthgate.version import __version__
 
 COMMANDS = {
     "generate": "candidates from prompts, several for each, none lost, none paid for twice",

@@ -185,7 +185,7 @@ class Session(contextlib.ExitStack):
         return chain(head, rows), shape
 
     def text(self, path: str, role: str) -> str:
-        """Return the text of a small file that is consulted: kept apart, and in the manifest."""
+        """Return the text of a small file that is consulted; the manifest names it."""
         data = read_file(path)
         self.consulted.append(Stream(path, hashlib.sha256(data).hexdigest(), 0, role))
         return _decoded(path, data)
@@ -239,7 +239,6 @@ class Session(contextlib.ExitStack):
 
     def _sink(self, path: str, *, force: bool, whole: bool) -> Sink:
         apart = ["/dev/stdin" if p == "-" else p for s in self.sources for p in s.paths]
-        apart += [stream.path for stream in self.consulted]
         apart += [sink.path for sink in self.sinks.values()]
         apart += self._named
         if path in self._named:

@@ -29,7 +29,8 @@ def run(io: Session, policy: ReportPolicy) -> None:
 
     source, tally = io.source(), Tally()
     as_lines = policy.json_file == "-"
-    output = io.open("output", io.options.output)
+    io.open_outputs()
+    output = io.sinks["output"]
     document = io.open("report", policy.json_file, whole=True) if _file(policy) else None
     for row in tally.watch(source):
         if policy.tee:

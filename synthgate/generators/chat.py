@@ -21,13 +21,13 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from synthgate import __version__
 from synthgate.errors import SynthgateError, Unreachable, UsageError
 from synthgate.generators import Answer, Bench, Request
 from synthgate.generators.body import BadBody, read_body
 from synthgate.generators.faults import ATTEMPTS, Reply, again, asked_wait, futile, pause
 from synthgate.generators.journal import Record, request_key, sampling_of
 from synthgate.rows import lot
+from synthgate.version import __version__
 
 _LOOKAHEAD = 4  # windows: one slow call must not keep the others idle
 _SECRET = 8  # characters; a shorter key is a placeholder for a local server, and no secret
@@ -115,11 +115,11 @@ class Chat:
             attempt += 1
             if not again(reply) or futile(reply):
                 return reply
-            # What is said to one call is meant for all.
+            # What the server asks of one call is meant for all, as a minimum.
             self._not_before = max(self._not_before, time.monotonic() + reply.wait)
             if attempt == ATTEMPTS:
                 return reply
-            await self._nap(pause(reply, attempt - 1, key))
+            await self._nap(pause(attempt - 1, key))
 
     async def _nap(self, seconds: float) -> None:
         """Wait, but not beyond the moment when the run is stopped."""
@@ -214,7 +214,7 @@ def build(bench: Bench) -> Iterator[Chat]:
     client = httpx.AsyncClient(
         headers=headers,
         timeout=httpx.Timeout(bench.policy.timeout, pool=None),
-        limits=httpx.Limits(max_connections=size, max_keepalive_connections=size),
+        limits=httpx.Limits(max_connections=None, max_keepalive_connections=size),
         follow_redirects=False,
     )
     with _background() as loop:

@@ -45,13 +45,13 @@ def again(reply: Reply) -> bool:
     return reply.status in _AGAIN
 
 
-def pause(reply: Reply, attempt: int, key: str) -> float:
-    """Return the seconds before the next attempt: doubled each time, never less than asked.
+def pause(attempt: int, key: str) -> float:
+    """Return the seconds before the next attempt: doubled each time.
 
     The jitter is drawn from the key, so that calls which failed together do not return together.
     """
     jitter = 0.5 + lot(attempt, key) / 2**64
-    return max(_FIRST_WAIT * float(2**attempt) * jitter, reply.wait)
+    return _FIRST_WAIT * float(2**attempt) * jitter
 
 
 def futile(reply: Reply) -> str:

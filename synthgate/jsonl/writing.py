@@ -10,8 +10,8 @@ import io
 import os
 import re
 import stat
-import tempfile
-from collections.abc import Iterator
+import weakref
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from synthgate.errors import Locked, OutputError
@@ -124,19 +124,30 @@ class _Commit:
 
 
 class _Rename(_Commit):
-    """A temporary file beside its target, renamed over it on success."""
+    """A temporary file beside its target, renamed over it on success.
 
-    def __init__(self, raw: io.FileIO, temporary: str, target: str) -> None:
+    The file is removed with this object, whose life begins first: a signal may come at any moment.
+    """
+
+    raw: io.FileIO
+
+    def __init__(self, path: str) -> None:
         super().__init__()
-        self.raw: io.FileIO = raw
-        self.temporary, self.target, self.done = temporary, target, False
+        self.target = os.path.realpath(path)
+        folder, name = os.path.split(self.target)
+        self.temporary = os.path.join(folder, f".{name[:40]}.{os.urandom(4).hex()}.tmp")
+        self._remove = weakref.finalize(self, _unlink, self.temporary)
+        mode = stat.S_IMODE(os.stat(self.target).st_mode) if os.path.exists(self.target) else None
+        self.raw = io.FileIO(self.temporary, "xb", opener=_opener(mode))
+        if mode is not None:
+            os.fchmod(self.raw.fileno(), mode)
 
     def sync(self) -> None:
         os.fsync(self.raw.fileno())
 
     def finish(self) -> None:
         os.replace(self.temporary, self.target)
-        self.done = True
+        self._remove.detach()
         folder = os.open(os.path.dirname(self.target), os.O_RDONLY)
         try:
             os.fsync(folder)
@@ -149,9 +160,17 @@ class _Rename(_Commit):
             os.unlink(self.target)
 
     def undo(self) -> None:
-        if not self.done:
-            with contextlib.suppress(OSError):
-                os.unlink(self.temporary)
+        self._remove()
+
+
+def _unlink(path: str) -> None:
+    with contextlib.suppress(OSError):
+        os.unlink(path)
+
+
+def _opener(mode: int | None) -> Callable[[str, int], int]:
+    """Return how a file is made: for everybody the umask allows, or private until it has a mode."""
+    return lambda path, flags: os.open(path, flags, 0o666 if mode is None else 0o600)
 
 
 @contextlib.contextmanager
@@ -194,25 +213,8 @@ def _open(path: str, force: bool, dry: bool, apart: tuple[str, ...], whole: bool
         return Sink(path, Hashing(raw), _Commit(raw))
     if os.path.exists(path) and not force:
         raise OutputError(f"{path}: exists; --force replaces it")
-    return _temporary(path, whole)
-
-
-def _temporary(path: str, whole: bool) -> Sink:
-    target = os.path.realpath(path)
-    folder, name = os.path.split(target)
-    handle, temporary = tempfile.mkstemp(prefix=f".{name[:40]}.", suffix=".tmp", dir=folder)
-    raw = io.FileIO(handle, "wb")
-    os.fchmod(handle, _mode(target))
-    return Sink(path, Hashing(raw), _Rename(raw, temporary, target), whole)
-
-
-def _mode(target: str) -> int:
-    """Return the mode of the file that is replaced, or what a new file would get."""
-    if os.path.exists(target):
-        return stat.S_IMODE(os.stat(target).st_mode)
-    umask = os.umask(0)
-    os.umask(umask)
-    return 0o666 & ~umask
+    rename = _Rename(path)
+    return Sink(path, Hashing(rename.raw), rename, whole)
 
 
 def _inherited(descriptor: int) -> io.FileIO:

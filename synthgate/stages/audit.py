@@ -35,34 +35,23 @@ class Verdict(msgspec.Struct, frozen=True):
 def judge(plan: AuditPlan, verdicts: Mapping[str, str]) -> Verdict:
     """Follow the labels in the order of the sample to the first point where the plan decides.
 
-    A PASS needs every label before it; a STOP is certain once more rows are known to be wrong
-    than the plan allows, wherever in the sample they lie.
+    Rows without a label are taken as passed: a point that is then reached is a PASS if there are
+    none before it, and else what INCOMPLETE still needs; where even so none is reached, STOP is
+    certain, whatever the missing labels would say.
     """
     said = [verdicts.get(row_id, "") for row_id in plan.sample]
-    labels, wrong = sum(map(bool, said)), [bool(each) and each != "pass" for each in said]
-    failures = 0
+    labels, wrong = sum(map(bool, said)), sum(each not in ("", "pass") for each in said)
+    holes = failures = 0
     for number, each in enumerate(said, 1):
-        if not each:
-            break
-        failures += wrong[number - 1]
+        holes, failures = holes + (not each), failures + (each not in ("", "pass"))
         if failures >= plan.stop_at_failures:
             break
-        if number >= plan.pass_points[failures]:
-            return Verdict("PASS", labels, sum(wrong), number, failures)
-    if sum(wrong) >= plan.stop_at_failures:
-        return Verdict("STOP", labels, sum(wrong))
-    missing = _missing(plan, said, wrong)
-    return Verdict("INCOMPLETE", labels, sum(wrong), missing=missing, next=said.index("") + 1)
-
-
-def _missing(plan: AuditPlan, said: list[str], wrong: list[bool]) -> int:
-    """Return how many labels a PASS still needs if each of them is a pass."""
-    failures = holes = 0
-    for number, each in enumerate(said, 1):
-        holes, failures = holes + (not each), failures + wrong[number - 1]
-        if number >= plan.pass_points[failures]:
-            break
-    return holes
+        if number < plan.pass_points[failures]:
+            continue
+        if holes:
+            return Verdict("INCOMPLETE", labels, wrong, missing=holes, next=said.index("") + 1)
+        return Verdict("PASS", labels, wrong, number, failures)
+    return Verdict("STOP", labels, wrong)
 
 
 def release(rows: Iterable[Row], verdicts: Mapping[str, str]) -> Iterator[Decision]:

@@ -53,10 +53,6 @@ class Plan:
         """The failure that stops the audit, wherever it comes."""
         return len(self.pass_points)
 
-    def passes(self, labels: int, failures: int) -> bool:
-        """Tell whether so many failures among the first so many labels pass."""
-        return failures < len(self.pass_points) and labels >= self.pass_points[failures]
-
 
 @dataclass(frozen=True)
 class Outlook:
