@@ -17,11 +17,16 @@ from synthgate.errors import UsageError
 
 @dataclass(frozen=True)
 class Flag:
-    """How a field is shown on the command line: its help, short names and metavar."""
+    """How a field is shown on the command line: its help, short names and metavar.
+
+    `inert` says that it changes how a run is done and not what comes out, so that it is no part
+    of a row's `run`; so does a metavar that names a place (FILE, DIR, URL).
+    """
 
     help: str
     names: tuple[str, ...] = ()
     metavar: str = ""
+    inert: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,11 +74,11 @@ class GeneratePolicy:
     top_p: Annotated[float, Gt(0), Le(1), Flag("nucleus sampling")] = 1.0
     max_tokens: Annotated[int, Ge(1), Flag("limit of an answer; not part of the journal key")] = 1024
     journal: Annotated[str, Flag("append-only file of raw answers: resume, cache, replay", (), "FILE")] = ""
-    offline: Annotated[bool, Flag("answer from the journal only")] = False
+    offline: Annotated[bool, Flag("answer from the journal only", inert=True)] = False
     unknown_sampling: Annotated[bool, Flag("the journal was recorded with sampling parameters that nobody wrote down (only with --offline)")] = False
-    concurrency: Annotated[int, Ge(1), Le(1024), Flag("calls in flight at a time")] = 8
-    timeout: Annotated[float, Gt(0), Flag("seconds for one call, all in all")] = 120.0
-    api_key_env: Annotated[str, Flag("environment variable that holds the API key", (), "NAME")] = ""
+    concurrency: Annotated[int, Ge(1), Le(1024), Flag("calls in flight at a time", inert=True)] = 8
+    timeout: Annotated[float, Gt(0), Flag("seconds for one call, all in all", inert=True)] = 120.0
+    api_key_env: Annotated[str, Flag("environment variable that holds the API key", (), "NAME", inert=True)] = ""
     output_field: Annotated[str, Flag("field for the answer", (), "FIELD")] = "output"
     generator_generation: Annotated[int, Ge(-1), Flag("largest generation in the generator's own training data; -1 unknown")] = 0
 
@@ -178,6 +183,17 @@ POLICIES: dict[str, type] = {
 def settings(policy: Any) -> dict[str, Any]:
     """Return a policy as the plain JSON object that manifests record."""
     return {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(policy).items()}
+
+
+def shaping(policy: Any) -> dict[str, Any]:
+    """Return the settings that decide what comes out, wherever files and servers may be."""
+    flags = flags_of(type(policy))
+    places = ("FILE", "DIR", "URL")
+    return {
+        name: value
+        for name, value in settings(policy).items()
+        if not flags[name][1].inert and flags[name][1].metavar not in places
+    }
 
 
 def flags_of(policy: type) -> dict[str, tuple[Any, Flag, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import json
 import os
 import shlex
@@ -298,13 +299,17 @@ def waiting(
         cwd=folder, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     ) as process:  # fmt: skip
         try:
-            end = time.monotonic() + 30
-            while not any(name.endswith(".tmp") for name in os.listdir(folder)):
-                assert time.monotonic() < end and process.poll() is None
-                time.sleep(0.01)
+            _until_open(folder, process)
             yield process
         finally:
             process.kill()
+
+
+def _until_open(folder: Path, process: subprocess.Popen[bytes]) -> None:
+    end = time.monotonic() + 30
+    while not any(name.endswith(".tmp") for name in os.listdir(folder)):
+        assert time.monotonic() < end and process.poll() is None
+        time.sleep(0.01)
 
 
 @FILTERED
@@ -323,6 +328,44 @@ def test_a_signal_cleans_up_and_ends_with_its_code(
         _, said = process.communicate(timeout=30)
     assert (process.returncode, said) == (code, b"")
     assert sorted(os.listdir(tmp_path)) == before
+
+
+def test_a_signal_that_is_ignored_stays_ignored(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    """Under `nohup` a hangup does not end a run: whoever started it has the say."""
+    code = f"trap '' HUP; exec {TOOL} dedupe - -o out.jsonl -q"
+    with subprocess.Popen(
+        ["bash", "-c", code], cwd=tmp_path, env=environment, stdin=subprocess.PIPE
+    ) as process:
+        _until_open(tmp_path, process)
+        process.send_signal(signal.SIGHUP)
+        time.sleep(0.1)
+        process.communicate(b'{"text":"a"}\n', timeout=30)
+    assert process.returncode == 0
+    assert len(lines_of(tmp_path / "out.jsonl")) == 1
+
+
+@pytest.mark.parametrize("delay", range(0, 300, 15))
+def test_a_signal_at_any_moment_leaves_nothing(
+    tmp_path: Path, delay: int, environment: dict[str, str]
+) -> None:
+    """From the first import to the last rename: the output is whole or not there, and no word."""
+    rows(tmp_path, 2000)
+    argv = [sys.executable, "-m", "synthgate", "dedupe", "rows.jsonl", "-o", "out.jsonl.gz", "-q"]
+    number = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)[delay % 3]
+    with subprocess.Popen(argv, cwd=tmp_path, env=environment, stderr=subprocess.PIPE) as process:
+        time.sleep(delay / 1000)
+        process.send_signal(number)
+        _, said = process.communicate(timeout=30)
+    # Before the first line of Python and after the last one, the kernel ends the process.
+    assert process.returncode in (0, 128 + number, -number)
+    assert said == b"" or process.returncode == -number
+    left = [name for name in os.listdir(tmp_path) if name.startswith((".", "out"))]
+    assert set(left) <= {"out.jsonl.gz", "out.jsonl.gz.manifest.json"}
+    assert left or process.returncode != 0
+    if "out.jsonl.gz" in left:
+        assert len(gzip.decompress((tmp_path / "out.jsonl.gz").read_bytes()).splitlines()) == 2000
 
 
 # --- bugs -------------------------------------------------------------------------------

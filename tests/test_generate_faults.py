@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -182,16 +181,23 @@ def test_a_drip_is_cut_by_the_deadline(tmp_path: Path) -> None:
     assert server.asked("!drip") == 3
 
 
+_PEAK = """
+import sys
+from synthgate.cli.app import invoke
+code = invoke(sys.argv[1:])
+with open("/proc/self/status") as status:
+    print(next(line.split()[1] for line in status if line.startswith("VmHWM")))
+sys.exit(code)
+"""
+
+
 def test_a_bomb_stays_small(tmp_path: Path) -> None:
     """300 MB behind 300 kB are never unpacked whole: the process stays under 150 MB."""
     write_rows(tmp_path / "prompts.jsonl", [{"prompt": "!bomb"}, {"prompt": "fine"}])
     with ChatServer() as server:
-        argv = [sys.executable, "-m", "synthgate", *command(server, tmp_path)]
-        process = subprocess.Popen(argv, stderr=subprocess.DEVNULL)
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0
-    assert usage.ru_maxrss < 150 * 1024
+        argv = [sys.executable, "-c", _PEAK, *command(server, tmp_path)]
+        done = subprocess.run(argv, capture_output=True, timeout=60, check=True)
+    assert int(done.stdout) < 150 * 1024
 
 
 @pytest.fixture
@@ -240,7 +246,7 @@ def test_retry_after_is_a_minimum(server: ChatServer, tmp_path: Path) -> None:
     done = generate(server, tmp_path, ["!once_429"])
     assert len(done.rows) == 1
     first, second = (each["at"] for each in server.requests)
-    assert 1.0 <= second - first < 3.0
+    assert 1.0 <= second - first < 10.0
 
 
 @pytest.mark.parametrize("name", ["good", "echo_key", "echo_key_in_error", "unauthorized"])

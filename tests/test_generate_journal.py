@@ -51,6 +51,14 @@ def until(server: ChatServer, settled: int) -> None:
         time.sleep(0.002)
 
 
+def until_asked(server: ChatServer) -> None:
+    """Wait until a request has arrived."""
+    end = time.monotonic() + 30
+    while not server.calls:
+        assert time.monotonic() < end, "the server was not asked"
+        time.sleep(0.01)
+
+
 def journaled(folder: Path) -> int:
     return len((folder / "journal.jsonl").read_bytes().splitlines())
 
@@ -133,8 +141,7 @@ def test_a_second_run_is_refused(server: ChatServer, tmp_path: Path) -> None:
     write_rows(tmp_path / "prompts.jsonl", [{"prompt": "one"}])
     server.delay = 3.0
     process = start(server, tmp_path)
-    while not server.calls:
-        time.sleep(0.01)
+    until_asked(server)
     for flags in ((), ("--offline",)):
         second = synthgate(*command(server, tmp_path, *flags))
         assert (second.code, str(tmp_path / "journal.jsonl") in second.err) == (8, True)

@@ -11,9 +11,7 @@ import os
 
 os.environ["TYPER_USE_RICH"] = "0"  # before Typer is imported: plain help, and four times faster
 
-import contextlib
 import inspect
-import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -25,8 +23,16 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from synthgate.cli.options import Command, Streams
+from synthgate.cli.process import (
+    cleaning_up,
+    complain,
+    exit_at_once,
+    failure,
+    flush,
+    occupy_standard_descriptors,
+)
 from synthgate.config import POLICIES, Flag, flags_of
-from synthgate.errors import ConfigError, SynthgateError, Terminated
+from synthgate.errors import SynthgateError, Terminated
 from synthgate.version import __version__
 
 COMMANDS = {
@@ -135,7 +141,8 @@ def _command(name: str, module: ModuleType) -> Any:
     def call(**given: Any) -> None:
         from synthgate.cli.common import execute
 
-        raise typer.Exit(execute(spec, module.run, given))
+        with cleaning_up():
+            raise typer.Exit(execute(spec, module.run, given))
 
     parameters = _parameters(spec)
     call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
@@ -190,12 +197,10 @@ def _parameter(name: str, kind: Any, flag: Flag, default: Any) -> inspect.Parame
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and leave with its exit code."""
-    _occupy_standard_descriptors()
-    for each in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(each, _terminate)
+    occupy_standard_descriptors()
+    exit_at_once()
     code = invoke(list(sys.argv[1:] if argv is None else argv))
-    code = _flush(code)
-    sys.exit(code)
+    sys.exit(flush(code))
 
 
 def invoke(argv: list[str]) -> int:
@@ -203,7 +208,7 @@ def invoke(argv: list[str]) -> int:
     try:
         return _dispatch(argv)
     except SynthgateError as error:
-        _complain(error)
+        complain(error)
         return error.exit_code
     except Terminated as error:
         return error.exit_code
@@ -212,7 +217,7 @@ def invoke(argv: list[str]) -> int:
     except BrokenPipeError:
         return 141
     except OSError as error:
-        _complain(_failure(error))
+        complain(failure(error))
         return 2
 
 
@@ -232,7 +237,7 @@ def _dispatch(argv: list[str]) -> int:
         error.show()
         return 2
     except ClickException as error:
-        _complain(error.format_message().replace("Value error, ", ""))
+        complain(error.format_message().replace("Value error, ", ""))
         return 2
 
 
@@ -241,58 +246,3 @@ _ABOUT = """A synthetic row is a candidate, never a fact, until something real v
 The gate between generated examples and a training set: JSONL in, JSONL out, one command a stage.
 `synthgate demo` shows it on real model output, offline.
 """
-
-
-def _complain(error: object) -> None:
-    """Say what is wrong in one line per finding, nothing in it able to steer a terminal."""
-    from synthgate.text import printable
-
-    several = isinstance(error, ConfigError | str)  # a file name may hold a line end
-    findings = str(error).split("\n") if several else [str(error)]
-    with contextlib.suppress(OSError):
-        for line in findings:
-            sys.stderr.write(f"synthgate: {printable(line)}\n")
-
-
-def _failure(error: OSError) -> str:
-    """Return what the operating system refused, in plain words, and of which file."""
-    text = (error.strerror or str(error)).lower()
-    return f"{error.filename}: {text}" if isinstance(error.filename, str) else text
-
-
-def _terminate(signum: int, _frame: object) -> None:
-    raise Terminated(signum)
-
-
-def _flush(code: int) -> int:
-    """Flush what Python would flush at exit: there, a failure would turn into a message and 120."""
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        code = 141
-    except OSError as error:
-        _complain(f"stdout: {_failure(error)}")
-        code = 2
-    if code in (2, 141):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    try:
-        sys.stderr.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-    return code
-
-
-def _occupy_standard_descriptors() -> None:
-    """Open the null device where stdin, stdout or stderr is closed.
-
-    Otherwise the next file to be opened would take the number, and rows would go into it. It is
-    opened for reading, so that writing rows to a closed stdout fails instead of losing them.
-    """
-    for descriptor in (0, 1, 2):
-        try:
-            os.fstat(descriptor)
-        except OSError:
-            os.open(os.devnull, os.O_RDONLY)
-    sys.stdin = sys.stdin or open(0, closefd=False)  # noqa: SIM115 - the process's own
-    sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115
-    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115

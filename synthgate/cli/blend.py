@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
     from synthgate.cli.common import Session
+    from synthgate.cli.sides import Side
     from synthgate.config import BlendPolicy
     from synthgate.jsonl import Source
-    from synthgate.rows import Row
     from synthgate.stages.blend import Mix
 
 COMMAND = Command("blend", groups=(Sourcing,))
@@ -30,11 +30,12 @@ COMMAND = Command("blend", groups=(Sourcing,))
 
 def run(io: Session, policy: BlendPolicy) -> None:
     """Read both sides, plan the whole mix, say it, write it."""
+    from synthgate.cli.sides import Side
     from synthgate.stages.blend import in_order, plan_mix
 
     fraction = _fraction(policy)
-    synthetic = _Side(io.source(), io.options.seed)
-    real = _Side(_real_source(io, policy), io.options.seed)
+    synthetic = Side(io.source(), io.options.seed)
+    real = Side(_real_source(io, policy), io.options.seed)
     io.open_outputs()
     ids = _read_synthetic(io, synthetic)
     marks = _audited(io, policy, synthetic, ids)
@@ -46,49 +47,6 @@ def run(io: Session, policy: BlendPolicy) -> None:
     orders = [array("Q", in_order(side.lots, side.line)) for side in (real, synthetic)]
     _write(io, mix, (real, synthetic), orders, marks)
     io.manifest.findings = _findings(mix, real, synthetic, marks)
-
-
-class _Side:
-    """The rows of one side, put aside on disk: their lots and where they came from in memory."""
-
-    def __init__(self, source: Source | None, seed: int) -> None:
-        from synthgate.jsonl import Shelf
-
-        self.source, self._seed, self._shelf = source, seed, Shelf()
-        self.lots, self._numbers = array("Q"), array("Q")
-        self._files: list[str] = []
-        self.waiting = ""  # the first row that needs a person
-
-    def __len__(self) -> int:
-        return len(self.lots)
-
-    def add(self, row: Row) -> None:
-        """Put a row aside."""
-        from synthgate.provenance import emit
-        from synthgate.rows import lot
-
-        self._shelf.put(emit(row))
-        self.lots.append(lot(self._seed, row.id))
-        self._numbers.append(row.line)
-        self._files.append(row.file)
-
-    def line(self, number: int) -> bytes:
-        """Return the line of a row."""
-        return self._shelf.take(number)
-
-    def row(self, number: int) -> Row:
-        """Return a row, as it was read."""
-        from synthgate.provenance import Stamp, read
-
-        stamp = Stamp().provenance
-        return read(self.line(number), self._files[number], self._numbers[number], stamp)
-
-    def marked(self, number: int, mark: str) -> bytes:
-        """Return the line of a row with one more reason in its `override`."""
-        from synthgate.provenance import emit
-
-        row = self.row(number)
-        return emit(row.marked(override="; ".join(filter(None, [row.provenance.override, mark]))))
 
 
 # --- what goes in -----------------------------------------------------------------------
@@ -123,7 +81,7 @@ def _real_source(io: Session, policy: BlendPolicy) -> Source | None:
     return source
 
 
-def _read_synthetic(io: Session, side: _Side) -> list[bytes]:
+def _read_synthetic(io: Session, side: Side) -> list[bytes]:
     """Put the synthetic rows aside and return their ids, sorted."""
     from synthgate.errors import InputError
     from synthgate.stages.blend import guard_synthetic
@@ -140,7 +98,7 @@ def _read_synthetic(io: Session, side: _Side) -> list[bytes]:
     return sorted(ids)
 
 
-def _read_real(side: _Side, ids: list[bytes]) -> None:
+def _read_real(side: Side, ids: list[bytes]) -> None:
     """Put the real rows aside; one that is a synthetic row again is refused."""
     from synthgate.errors import InputError
     from synthgate.stages.blend import guard_real
@@ -159,7 +117,7 @@ def _read_real(side: _Side, ids: list[bytes]) -> None:
         raise InputError(f"{', '.join(side.source.paths)}: no real rows")
 
 
-def _audited(io: Session, policy: BlendPolicy, side: _Side, ids: list[bytes]) -> list[str]:
+def _audited(io: Session, policy: BlendPolicy, side: Side, ids: list[bytes]) -> list[str]:
     """Check the certificate; return what is recorded in the rows where there is none.
 
     Called when the synthetic rows have ended: in a pipe the gate writes both at once.
@@ -226,7 +184,7 @@ def _plan(mix: Mix) -> str:
 
 
 def _write(
-    io: Session, mix: Mix, sides: tuple[_Side, _Side], orders: list[array[int]], marks: list[str]
+    io: Session, mix: Mix, sides: tuple[Side, Side], orders: list[array[int]], marks: list[str]
 ) -> None:
     """Write the mix in its order, and what did not fit to the rejects."""
     from synthgate.rows import Decision
@@ -245,7 +203,7 @@ def _write(
     io.manifest.rows_out = output.rows
 
 
-def _findings(mix: Mix, real: _Side, synthetic: _Side, marks: list[str]) -> dict[str, Any]:
+def _findings(mix: Mix, real: Side, synthetic: Side, marks: list[str]) -> dict[str, Any]:
     """Return what went in, came out and was dropped, for each side."""
     from synthgate.stages.blend import OVER_FRACTION, SURPLUS_REAL
 
@@ -259,7 +217,7 @@ def _findings(mix: Mix, real: _Side, synthetic: _Side, marks: list[str]) -> dict
     }
 
 
-def _account(side: _Side, out: int, dropped: dict[str, int]) -> dict[str, Any]:
+def _account(side: Side, out: int, dropped: dict[str, int]) -> dict[str, Any]:
     bad = side.source.bad if side.source is not None else 0
     lost = {reason: count for reason, count in {**dropped, "bad_line": bad}.items() if count}
     return {"in": len(side) + bad, "out": out, "dropped": lost}

@@ -106,7 +106,9 @@ class Session(contextlib.ExitStack):
             settings = {name: settings[name] for name in spec.fields}
         settings["seed"] = self.options.seed
         self.manifest = Manifest(spec.stage, settings)
-        self.run = run_hash(settings_digest(spec.stage, settings))
+        shaping = {k: v for k, v in config.shaping(policy).items() if k in settings}
+        shaping["seed"] = self.options.seed
+        self.run = run_hash(settings_digest(spec.stage, shaping))
         self.sources: list[Source] = []
         self.consulted: list[Stream] = []
         self.sinks: dict[str, Sink] = {}
@@ -150,7 +152,7 @@ class Session(contextlib.ExitStack):
     def _stamp(self, real: bool) -> Stamp:
         values = self.options.values
         return Stamp(
-            source=values.get("source", ""),
+            source="" if real else values.get("source", ""),
             source_field=values.get("source_field", ""),
             generator="" if real else values.get("generator", ""),
             generation=0 if real else values.get("generation", -1),

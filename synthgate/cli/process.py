@@ -1,0 +1,101 @@
+"""The process around a command: its standard streams, its signals, its last words."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from synthgate.errors import ConfigError, Terminated
+
+
+def complain(error: object) -> None:
+    """Say what is wrong in one line per finding, nothing in it able to steer a terminal."""
+    from synthgate.text import printable
+
+    several = isinstance(error, ConfigError | str)  # a file name may hold a line end
+    findings = str(error).split("\n") if several else [str(error)]
+    with contextlib.suppress(OSError):
+        for line in findings:
+            sys.stderr.write(f"synthgate: {printable(line)}\n")
+
+
+def failure(error: OSError) -> str:
+    """Return what the operating system refused, in plain words, and of which file."""
+    text = (error.strerror or str(error)).lower()
+    return f"{error.filename}: {text}" if isinstance(error.filename, str) else text
+
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def exit_at_once() -> None:
+    """Let a signal end the process right away: there is nothing to clean up yet.
+
+    Raising waits until everything is loaded: libraries that are just being imported do not take
+    an exception well.
+    """
+    _handle(dict.fromkeys(_SIGNALS, lambda signum, _: os._exit(128 + signum)))
+
+
+@contextlib.contextmanager
+def cleaning_up() -> Iterator[None]:
+    """Let every cleanup run when a signal asks this process to end."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {each: signal.getsignal(each) for each in _SIGNALS}
+    _handle(dict.fromkeys(_SIGNALS, _terminate) | {signal.SIGINT: signal.default_int_handler})
+    try:
+        yield
+    finally:
+        _handle(before)
+
+
+def _handle(handlers: Mapping[signal.Signals, Any]) -> None:
+    """Set handlers; a signal that whoever started us wants ignored (nohup) stays ignored."""
+    for each, handler in handlers.items():
+        if signal.getsignal(each) is not signal.SIG_IGN:
+            signal.signal(each, handler)
+
+
+def _terminate(signum: int, _frame: object) -> None:
+    raise Terminated(signum)
+
+
+def flush(code: int) -> int:
+    """Flush what Python would flush at exit: there, a failure would turn into a message and 120."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        code = 141
+    except OSError as error:
+        complain(f"stdout: {failure(error)}")
+        code = 2
+    if code in (2, 141):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    try:
+        sys.stderr.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    return code
+
+
+def occupy_standard_descriptors() -> None:
+    """Open the null device where stdin, stdout or stderr is closed.
+
+    Otherwise the next file to be opened would take the number, and rows would go into it. It is
+    opened for reading, so that writing rows to a closed stdout fails instead of losing them.
+    """
+    for descriptor in (0, 1, 2):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDONLY)
+    sys.stdin = sys.stdin or open(0, closefd=False)  # noqa: SIM115 - the process's own
+    sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
