@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import jiter
@@ -27,8 +28,10 @@ _FIELDS: dict[str, type] = {
 }  # fmt: skip
 _ID = re.compile(r"[0-9a-f]{64}")
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{},:]', re.DOTALL)
-_SPLICED = b',"' + OURS.encode() + b'":{"id":"'
-_CLAIM = len(_SPLICED) - len(b'{"id":"')
+_KEY = b',"' + OURS.encode() + b'":'
+_SPLICED = _KEY + b'{"id":"'
+_CLAIM = len(_KEY)
+_SPACE_OR_OPEN = b" \t\r\n{"
 
 
 @dataclass(frozen=True)
@@ -44,8 +47,10 @@ class Stamp:
 
     def provenance(self, payload: bytes, value: Value, file: str) -> Provenance:
         """Return the provenance of an undeclared row: synthetic unless declared real."""
-        named = value.get(self.source_field) if self.source_field else None
-        source = named if isinstance(named, str) and named else self.source or _file_name(file)
+        source = self.source or _file_name(file)
+        if self.source_field:
+            named = value.get(self.source_field)
+            source = named if isinstance(named, str) and named else source
         if self.real:
             return Provenance(content_id(payload), source, False, generation=0, run=self.run)
         return Provenance(
@@ -57,6 +62,7 @@ class Stamp:
         )
 
 
+@lru_cache(maxsize=64)
 def _file_name(file: str) -> str:
     return "stdin" if file == "-" else file.rsplit("/", 1)[-1]
 
@@ -70,9 +76,9 @@ def read(raw: bytes, file: str, line: int, stamp: Stamper) -> Row:
     if at > 0 and (row := _as_spliced(raw, at, file, line)) is not None:
         return row
     value = parse(raw)
-    ours = {key for key in (OURS, REJECT) if key in value}
-    if not ours:
+    if OURS not in value and REJECT not in value:
         return Row(file, line, raw, value, stamp(raw, value, file), False, raw)
+    ours = {key for key in (OURS, REJECT) if key in value}
     claimed, reject = value.pop(OURS, None), value.pop(REJECT, None)
     _refuse_foreign(ours, claimed, reject, value)
     payload = _cut(raw, ours)
@@ -142,7 +148,9 @@ def _void(provenance: Provenance, row_id: str) -> Provenance:
 
 def splice(payload: bytes, provenance: Provenance) -> bytes:
     """Return the payload with `_synthgate` as its last key; no other byte changes."""
-    return attach(payload, OURS, _encode(provenance))
+    if payload[-2] in _SPACE_OR_OPEN:  # what may be an empty object, and takes no comma then
+        return attach(payload, OURS, _encode(provenance))
+    return b"".join((payload[:-1], _KEY, _encode(provenance), b"}"))
 
 
 def attach(payload: bytes, key: str, encoded: bytes) -> bytes:

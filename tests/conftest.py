@@ -1,4 +1,4 @@
-"""What the tests share: the real command, rows, and the data that only the project's machines have."""
+"""What the tests share: the real command, rows, and data that only the project's machines have."""
 
 from __future__ import annotations
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from synthgate.embedders.static import Static
 from synthgate.stages import cluster_cap as stage
 from synthgate.stages.cluster_cap import density_cap
-
 from tests.conftest import read_rows, synthgate, write_rows
 
 TOPICS = ("refund my order", "the moon and its tides", "bake a chocolate cake")
@@ -82,7 +82,8 @@ def test_order_does_not_matter(tmp_path: Path) -> None:
         folder = tmp_path / name
         folder.mkdir()
         source = write_rows(folder / "in.jsonl", each)
-        sets.append(set(synthgate("cluster-cap", source, "--max-per-cluster", "7").out.splitlines()))
+        done = synthgate("cluster-cap", source, "--max-per-cluster", "7")
+        sets.append(set(done.out.splitlines()))
     assert sets[0] == sets[1]
     assert len(sets[0]) == 17
 
@@ -90,10 +91,8 @@ def test_order_does_not_matter(tmp_path: Path) -> None:
 def test_a_seed_of_its_own_draws_other_rows(tmp_path: Path) -> None:
     """--seed changes which rows of a crowd stay, and never how many."""
     source = write_rows(tmp_path / "in.jsonl", crowd(70))
-    runs = [
-        set(synthgate("cluster-cap", source, "--max-per-cluster", "7", "--seed", seed).out.split(b"\n"))
-        for seed in ("0", "1")
-    ]
+    command = ("cluster-cap", source, "--max-per-cluster", "7", "--seed")
+    runs = [set(synthgate(*command, seed).out.split(b"\n")) for seed in ("0", "1")]
     assert runs[0] != runs[1]
     assert len(runs[0]) == len(runs[1])
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import tomllib
 from pathlib import Path
@@ -36,7 +35,7 @@ class TestPolicies:
         policy = POLICIES[stage]()
         for name, (_, flag, _) in flags_of(POLICIES[stage]).items():
             assert flag.help, name
-            with pytest.raises(dataclasses.FrozenInstanceError):
+            with pytest.raises(AttributeError):
                 setattr(policy, name, None)
 
     @pytest.mark.parametrize("stage", POLICIES)

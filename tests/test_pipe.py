@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from synthgate.generators.journal import record
 
+from synthgate.generators.journal import record
 from tests.conftest import ROOT, Done, read_rows, synthgate, write_rows
 
 MODEL = "gpt-3-175b-verification"
@@ -38,8 +38,8 @@ def folder(tmp_path: Path) -> Path:
     write_rows(tmp_path / "answers.jsonl", answers)
     write_rows(tmp_path / "real.jsonl", read_rows(ROOT / "fixtures" / "gsm8k" / "real.jsonl"))
     assert shell(tmp_path, f"{CANDIDATES} -o verified.jsonl").code == 0
-    drawn = synthgate("audit", "draw", "verified.jsonl", "-o", "sample.jsonl", "--plan", "plan.json",
-                      cwd=tmp_path)  # fmt: skip
+    draw = ("audit", "draw", "verified.jsonl", "-o", "sample.jsonl", "--plan", "plan.json")
+    drawn = synthgate(*draw, cwd=tmp_path)
     assert drawn.code == 0, drawn.err
     for each in tmp_path.glob("r[1-6]"):
         each.unlink()
@@ -66,7 +66,7 @@ def label(folder: Path, verdict: str) -> None:
 
 
 def test_seven_commands_in_a_pipe(folder: Path) -> None:
-    """Rows flow through all of them, none is lost on the way, and each stage read what was written."""
+    """Rows flow through all of them, none is lost, and each stage read what was written."""
     label(folder, "pass")
     done = shell(folder, CANDIDATES + REST, SYNTHGATE_RUN_DIR="manifests")
     assert done.code == 0, done.err
@@ -77,7 +77,7 @@ def test_seven_commands_in_a_pipe(folder: Path) -> None:
     }
     real_left = 320 - (len(train) - len(made))
     assert rejected["r6"] == real_left
-    assert 200 == len(made) + sum(rejected.values()) - rejected["r6"]
+    assert len(made) + sum(rejected.values()) - rejected["r6"] == 200
     assert 2 * len(made) == len(train)
     assert {row["_synthgate"]["override"] for row in train} == {""}
     shown = synthgate("report", "train.jsonl", "--run-dir", "manifests", cwd=folder).out.decode()
@@ -96,7 +96,7 @@ def test_stop_lets_nothing_through_even_without_pipefail(folder: Path) -> None:
 
 
 def test_a_run_does_not_depend_on_where_files_are(folder: Path) -> None:
-    """Another journal path and another concurrency give the same bytes: `run` hashes what shapes rows."""
+    """Another journal path and concurrency give the same bytes: `run` hashes what shapes rows."""
     os.rename(folder / "answers.jsonl", folder / "elsewhere.jsonl")
     line = CANDIDATES.replace("answers.jsonl", "elsewhere.jsonl --concurrency 2")
     again = shell(folder, line)

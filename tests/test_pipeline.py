@@ -6,6 +6,7 @@ import itertools
 from typing import Any
 
 import pytest
+
 from synthgate import synthetic_pipeline
 from synthgate.errors import InputError, UsageError
 

@@ -7,8 +7,8 @@ import json
 from pathlib import Path
 
 import pytest
-from synthgate.generators.journal import record
 
+from synthgate.generators.journal import record
 from tests.conftest import ROOT, Done, read_rows, synthgate, write_rows
 
 CONFIG = """
@@ -110,7 +110,8 @@ def test_every_stage_leaves_its_manifest(project: Path) -> None:
     run(project)
     names = sorted(each.name for each in (project / "run").glob("[0-9]-*.json"))
     assert [name[2:-5] for name in names] == [
-        "generate", "dedupe", "cluster-cap", "verify", "audit-draw", "audit-gate", "blend", "report",
+        "generate", "dedupe", "cluster-cap", "verify",
+        "audit-draw", "audit-gate", "blend", "report",
     ]  # fmt: skip
     for name in names[1:4]:
         manifest = json.loads((project / "run" / name).read_text())
@@ -132,7 +133,7 @@ def test_a_second_run_in_the_folder_is_refused(project: Path) -> None:
     ("text", "code", "said"),
     [
         ("[run]\nfolder = 'x'\n", 2, "either run.prompts or run.candidates"),
-        ("[run]\nprompt = 'x'\n", 2, "synthgate.toml:2:1: run.prompt: unknown key; did you mean 'prompts'?"),
+        ("[run]\nprompt = 'x'\n", 2, "2:1: run.prompt: unknown key; did you mean 'prompts'?"),
         ("[run]\nprompts = 3\n", 2, "synthgate.toml:2:1: run.prompts"),
         ("[run]\ncandidates = 'missing.jsonl'\n", 4, "missing.jsonl: no such file"),
     ],

@@ -1,0 +1,1 @@
+"""Tools of the project itself: installing, generated documents."""

@@ -139,7 +139,7 @@ class Session(contextlib.ExitStack):
         consulted = role in REFERENCES
         source = Source(
             paths,
-            (Stamp(run=self.run) if consulted else self._stamp(real)).provenance,
+            (Stamp(run=self.run) if consulted else self._stamp(real, role)).provenance,
             _refuse_line if consulted else self._bad_line,
             limit=0 if consulted else self.options.limit,
             max_line=self.options.max_line,
@@ -149,10 +149,11 @@ class Session(contextlib.ExitStack):
         self.sources.append(source)
         return source
 
-    def _stamp(self, real: bool) -> Stamp:
+    def _stamp(self, real: bool, role: str) -> Stamp:
         values = self.options.values
+        prompts = real and role != "real"  # --source names the source of the answers, not theirs
         return Stamp(
-            source="" if real else values.get("source", ""),
+            source="" if prompts else values.get("source", ""),
             source_field=values.get("source_field", ""),
             generator="" if real else values.get("generator", ""),
             generation=0 if real else values.get("generation", -1),

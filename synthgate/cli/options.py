@@ -8,11 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from synthgate.config import Flag, Ge
+from synthgate.config import Flag, Ge, Settings
 
 
-@dataclass(frozen=True)
-class Streams:
+class Streams(Settings):
     """What goes in and out, for every command."""
 
     inputs: Annotated[tuple[str, ...], Flag("files, globs or - (default: stdin)", (), "INPUT")] = ()
@@ -36,8 +35,7 @@ class Streams:
     ] = ""
 
 
-@dataclass(frozen=True)
-class Shaping:
+class Shaping(Settings):
     """Where the texts of a row lie."""
 
     format: Annotated[str, Flag("shape of the rows (default: detected)", (), "NAME")] = ""
@@ -45,8 +43,7 @@ class Shaping:
     response_field: Annotated[str, Flag("field of the response text, dotted", (), "FIELD")] = ""
 
 
-@dataclass(frozen=True)
-class Prompting:
+class Prompting(Settings):
     """Where the prompt of a row lies, and whose it is."""
 
     format: Annotated[str, Flag("shape of the prompts (default: detected)", (), "NAME")] = ""
@@ -54,8 +51,7 @@ class Prompting:
     source: Annotated[str, Flag("source of the generated rows", (), "NAME")] = ""
 
 
-@dataclass(frozen=True)
-class Stamping:
+class Stamping(Settings):
     """What is declared about rows without provenance."""
 
     source: Annotated[str, Flag("source of unstamped rows (default: file name)", (), "NAME")] = ""
@@ -64,16 +60,14 @@ class Stamping:
     generation: Annotated[int, Ge(-1), Flag("generation of unstamped rows; -1 unknown")] = -1
 
 
-@dataclass(frozen=True)
-class Sourcing:
+class Sourcing(Settings):
     """Where rows without provenance came from."""
 
     source: Annotated[str, Flag("source of unstamped rows (default: file name)", (), "NAME")] = ""
     source_field: Annotated[str, Flag("field that names the source", (), "FIELD")] = ""
 
 
-@dataclass(frozen=True)
-class Declaring:
+class Declaring(Settings):
     """The declaration that unstamped rows were made by people."""
 
     real: Annotated[bool, Flag("unstamped rows are real data")] = False

@@ -44,12 +44,16 @@ def exit_at_once() -> None:
 
 @contextlib.contextmanager
 def cleaning_up() -> Iterator[None]:
-    """Let every cleanup run when a signal asks this process to end."""
+    """Let every cleanup run when a signal asks this process to end.
+
+    Not by KeyboardInterrupt: once that has passed through an `exec` of a library, Python ends by
+    the signal itself, whatever exit code is asked for.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     before = {each: signal.getsignal(each) for each in _SIGNALS}
-    _handle(dict.fromkeys(_SIGNALS, _terminate) | {signal.SIGINT: signal.default_int_handler})
+    _handle(dict.fromkeys(_SIGNALS, _terminate))
     try:
         yield
     finally:

@@ -4,11 +4,52 @@ from __future__ import annotations
 
 import hashlib
 import io
+import queue
+import threading
 from typing import Any
 
 from synthgate.errors import OutputError
 
 CHUNK = 1 << 20
+
+
+class _Digest:
+    """SHA-256 of blocks, in a thread of its own once they are large.
+
+    Hashing gives the interpreter's lock away, so on two cores it costs next to no time.
+    """
+
+    def __init__(self) -> None:
+        self._sha256 = hashlib.sha256()
+        self._blocks: queue.Queue[bytes] | None = None
+
+    def update(self, block: memoryview) -> None:
+        """Add a block, which may change as soon as this returns."""
+        if self._blocks is None and len(block) < CHUNK:
+            self._sha256.update(block)
+            return
+        if self._blocks is None:
+            self._blocks = queue.Queue(maxsize=4)
+            threading.Thread(target=self._work, args=(self._blocks,), daemon=True).start()
+        self._blocks.put(bytes(block))
+
+    def _work(self, blocks: queue.Queue[bytes]) -> None:
+        while block := blocks.get():
+            self._sha256.update(block)
+            blocks.task_done()
+
+    def hexdigest(self) -> str:
+        """Return the digest of all blocks so far."""
+        if self._blocks is not None:
+            self._blocks.join()
+        return self._sha256.hexdigest()
+
+    def close(self) -> None:
+        """Let the thread end."""
+        if self._blocks is not None:
+            self._blocks.join()
+            self._blocks.put(b"")
+            self._blocks = None
 
 
 class Hashing(io.RawIOBase):
@@ -24,7 +65,7 @@ class Hashing(io.RawIOBase):
         self.copy = copy
         self.dead = False
         self.ended = False
-        self._sha256 = hashlib.sha256()
+        self._digest = _Digest()
 
     def readable(self) -> bool:
         return bool(self.raw.readable())
@@ -36,7 +77,8 @@ class Hashing(io.RawIOBase):
         count: int | None = self.raw.readinto(buffer)
         block = memoryview(buffer)[: count or 0]
         self.ended = count == 0
-        self._sha256.update(block)
+        if count:
+            self._digest.update(block)
         if self.copy is not None:
             self._keep(block)
         return count
@@ -51,15 +93,17 @@ class Hashing(io.RawIOBase):
         if self.dead:
             return len(data)
         count: int | None = self.raw.write(data)
-        self._sha256.update(memoryview(data)[: count or 0])
+        if count:
+            self._digest.update(memoryview(data)[:count])
         return count
 
     def hexdigest(self) -> str:
         """Return the SHA-256 of what has passed so far."""
-        return self._sha256.hexdigest()
+        return self._digest.hexdigest()
 
     def close(self) -> None:
         if not self.closed:
+            self._digest.close()
             super().close()
             self.raw.close()
 

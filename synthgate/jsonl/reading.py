@@ -108,11 +108,12 @@ class Source:
         count, name = 0, shown(path)
         with contextlib.ExitStack() as stack:
             hashing, stream = self._open(stack, path, first)
+            row = self._row
             for line, raw in _guarded(path, _numbered(path, stream, self.max_line)):
                 if count == left:
                     break
                 count += 1
-                yield self._row(name, line, raw, first)
+                yield row(name, line, raw, first)
             digest = hashing.hexdigest() if hashing.ended else ""
         if first:
             self.streams.append(Stream(name, digest, count, self.role))

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from synthgate.errors import Locked, OutputError
-from synthgate.jsonl.raw import Hashing, shown, why
+from synthgate.jsonl.raw import CHUNK, Hashing, shown, why
 from synthgate.manifest import Stream
 
 _BUFFER = 1 << 16
@@ -32,8 +32,9 @@ class Sink:
         self.path, self.rows = path, 0
         self._hashing, self._commit, self._complete = hashing, commit, False
         bare = path.removesuffix(".gz").removesuffix(".zst")
+        size = CHUNK if isinstance(commit, _Rename) else _BUFFER
         self._array = bare.endswith(".json") and not whole
-        self._below: Any = io.BytesIO() if hashing is None else io.BufferedWriter(hashing, _BUFFER)
+        self._below: Any = io.BytesIO() if hashing is None else io.BufferedWriter(hashing, size)
         self._stream: Any = self._below if hashing is None else _compressed(path, self._below)
         self._write: Any = len if hashing is None else self._stream.write
 
