@@ -54,9 +54,14 @@ def _part_text(part: Any) -> str | None:
 def field(path: str) -> Reader:
     """Return a reader of one field, dotted for nested ones: `meta.answer`, `turns.0.text`."""
     names = path.split(".")
-    if len(names) == 1:
-        return lambda value: text_of(value.get(path))
-    return lambda value: text_of(dig(value, path))
+    if len(names) > 1:
+        return lambda value: text_of(dig(value, path))
+
+    def read(value: Value) -> str | None:
+        content = value.get(path)
+        return content if type(content) is str else text_of(content)
+
+    return read
 
 
 def dig(value: Any, path: str) -> Any:

@@ -47,22 +47,24 @@ class Stamp:
 
     def provenance(self, payload: bytes, value: Value, file: str) -> Provenance:
         """Return the provenance of an undeclared row: synthetic unless declared real."""
-        source = self.source or _file_name(file)
+        common = _common(self, file)
         if self.source_field:
             named = value.get(self.source_field)
-            source = named if isinstance(named, str) and named else source
-        if self.real:
-            return Provenance(content_id(payload), source, False, generation=0, run=self.run)
-        return Provenance(
-            content_id(payload),
-            source,
-            generator=self.generator,
-            generation=self.generation,
-            run=self.run,
-        )
+            if isinstance(named, str) and named:
+                return msgspec.structs.replace(common, id=content_id(payload), source=named)
+        return msgspec.structs.replace(common, id=content_id(payload))
 
 
 @lru_cache(maxsize=64)
+def _common(stamp: Stamp, file: str) -> Provenance:
+    """Return what the provenance of all rows of a file has in common."""
+    source = stamp.source or _file_name(file)
+    if stamp.real:
+        return Provenance("", source, False, generation=0, run=stamp.run)
+    generator, generation = stamp.generator, stamp.generation
+    return Provenance("", source, generator=generator, generation=generation, run=stamp.run)
+
+
 def _file_name(file: str) -> str:
     return "stdin" if file == "-" else file.rsplit("/", 1)[-1]
 
@@ -72,8 +74,7 @@ Stamper = Callable[[bytes, Value, str], Provenance]
 
 def read(raw: bytes, file: str, line: int, stamp: Stamper) -> Row:
     """Return the row on a line, stamped where it carries no provenance, or raise `BadLine`."""
-    at = raw.rfind(_SPLICED)
-    if at > 0 and (row := _as_spliced(raw, at, file, line)) is not None:
+    if raw.endswith(b"}}") and (row := _as_spliced(raw, file, line)) is not None:
         return row
     value = parse(raw)
     if OURS not in value and REJECT not in value:
@@ -92,12 +93,15 @@ def read(raw: bytes, file: str, line: int, stamp: Stamper) -> Row:
     return Row(file, line, payload, value, _void(provenance, row_id), True, raw)
 
 
-def _as_spliced(raw: bytes, at: int, file: str, line: int) -> Row | None:
+def _as_spliced(raw: bytes, file: str, line: int) -> Row | None:
     """Return the row of a line that ends just as `splice` wrote it, None for any other line.
 
     Three times as fast as the general way. It is sound because what follows the payload is, byte
     for byte, our own encoding of what was decoded: no key can stand there twice.
     """
+    at = raw.rfind(_SPLICED)
+    if at < 1:
+        return None
     claim, payload = raw[at + _CLAIM : -1], raw[:at] + b"}"
     try:
         provenance = _decode(claim)

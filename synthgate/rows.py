@@ -23,7 +23,7 @@ MAX_DEPTH = 200
 Value = dict[str, Any]
 
 
-class Provenance(msgspec.Struct, frozen=True):
+class Provenance(msgspec.Struct, frozen=True, gc=False):
     """The `_synthgate` object: the same keys with the same scalar types in every row."""
 
     id: str
@@ -41,7 +41,7 @@ class Provenance(msgspec.Struct, frozen=True):
     override: str = ""
 
 
-class Row(msgspec.Struct, frozen=True):
+class Row(msgspec.Struct, frozen=True, gc=False):
     """One JSON object on one line of one file.
 
     `payload` is the object's bytes without `_synthgate`; `edited` says that the line claimed
@@ -68,7 +68,7 @@ class Row(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(self, provenance=provenance)
 
 
-class Decision(msgspec.Struct, frozen=True):
+class Decision(msgspec.Struct, frozen=True, gc=False):
     """What a stage decided about one row: kept when `reason` is empty, else rejected for it."""
 
     row: Row
@@ -106,7 +106,10 @@ def parse(raw: bytes) -> Value:
         raise _bad_line(raw, str(error)) from None
     if type(value) is not dict:
         raise BadLine("not_an_object", "a row must be one JSON object", 1)
-    _examine(value, 1)
+    for item in value.values():
+        if type(item) is not str:
+            _examine(value, 1)
+            break
     return value
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import regex
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,6 +18,7 @@ from synthgate.errors import UsageError
 from synthgate.formats import named
 from synthgate.provenance import Stamp, read
 from synthgate.verifiers import Bench, Verdict, Verifier, assemble
+from synthgate.verifiers.rule import _is_tame
 from tests.conftest import read_rows, synthgate, write_rows
 
 SHAPE = named("input/output")
@@ -170,3 +172,19 @@ def test_the_file_of_rules_is_an_input(tmp_path: Path) -> None:
         (str(rules), "rule"),
     ]
     assert synthgate("verify", source, "--check", "rule:missing.toml").code == 4
+
+
+@pytest.mark.parametrize(
+    ("pattern", "tame"),
+    [
+        (r"\w+", True), (r"(?i)answer", True), (r"^(yes|no)\b", True), (r"[^z]+z", True),
+        (r"(a+)+$", False), (r"(a|aa)+$", False), (r"a*b*$", False), (r"a{9,}", False),
+        (r"(.*)\1", False), (r"(a|aa)(a|aa)x", False), (r"(?:a)+", False), (r"(?R)?", False),
+    ],
+)  # fmt: skip
+def test_only_patterns_that_cannot_run_away_go_unwatched(pattern: str, tame: bool) -> None:
+    """The time limit is left out only where n characters take at most about n * n steps."""
+    assert _is_tame(pattern) is tame
+    if tame:
+        for text in ("a" * 4000, " " * 4000, "ab" * 2000, "a" * 3999 + "!"):
+            regex.compile(pattern).search(text, timeout=2.0)

@@ -108,32 +108,35 @@ class Source:
         count, name = 0, shown(path)
         with contextlib.ExitStack() as stack:
             hashing, stream = self._open(stack, path, first)
-            row = self._row
+            stamp = self.stamp
             for line, raw in _guarded(path, _numbered(path, stream, self.max_line)):
                 if count == left:
                     break
                 count += 1
-                yield row(name, line, raw, first)
+                try:
+                    if isinstance(raw, BadLine):
+                        raise raw
+                    row = read(raw, name, line, stamp)
+                except BadLine as error:
+                    self._refused(name, line, raw, error, first)
+                    yield None
+                    continue
+                if first:
+                    self.rows += 1
+                    self.edited += row.edited
+                yield row
             digest = hashing.hexdigest() if hashing.ended else ""
         if first:
             self.streams.append(Stream(name, digest, count, self.role))
         elif digest != self.streams[number].sha256:
             raise InputError(f"{path}: changed while it was being read")
 
-    def _row(self, path: str, line: int, raw: bytes | BadLine, first: bool) -> Row | None:
-        try:
-            if isinstance(raw, BadLine):
-                raise raw
-            row = read(raw, path, line, self.stamp)
-        except BadLine as error:
-            if first:
-                self.bad += 1
-                self.on_bad(path, line, b"" if isinstance(raw, BadLine) else raw, error)
-            return None
+    def _refused(
+        self, path: str, line: int, raw: bytes | BadLine, error: BadLine, first: bool
+    ) -> None:
         if first:
-            self.rows += 1
-            self.edited += row.edited
-        return row
+            self.bad += 1
+            self.on_bad(path, line, b"" if isinstance(raw, BadLine) else raw, error)
 
     def _open(
         self, stack: contextlib.ExitStack, path: str, first: bool
