@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, field
 from typing import Any
 
 import jiter
@@ -44,25 +43,24 @@ class Stamp:
     generation: int = -1
     real: bool = False
     run: str = ""
+    _common: dict[str, Provenance] = field(default_factory=dict, compare=False, repr=False)
 
     def provenance(self, payload: bytes, value: Value, file: str) -> Provenance:
         """Return the provenance of an undeclared row: synthetic unless declared real."""
-        common = _common(self, file)
+        common = self._common.get(file) or self._of_file(file)
         if self.source_field:
             named = value.get(self.source_field)
             if isinstance(named, str) and named:
                 return msgspec.structs.replace(common, id=content_id(payload), source=named)
         return msgspec.structs.replace(common, id=content_id(payload))
 
-
-@lru_cache(maxsize=64)
-def _common(stamp: Stamp, file: str) -> Provenance:
-    """Return what the provenance of all rows of a file has in common."""
-    source = stamp.source or _file_name(file)
-    if stamp.real:
-        return Provenance("", source, False, generation=0, run=stamp.run)
-    generator, generation = stamp.generator, stamp.generation
-    return Provenance("", source, generator=generator, generation=generation, run=stamp.run)
+    def _of_file(self, file: str) -> Provenance:
+        """Return what the provenance of all rows of a file has in common, made once."""
+        made: dict[str, Any] = {"generator": self.generator, "generation": self.generation}
+        declared = {"synthetic": False, "generation": 0} if self.real else made
+        source = self.source or _file_name(file)
+        self._common[file] = Provenance("", source, run=self.run, **declared)
+        return self._common[file]
 
 
 def _file_name(file: str) -> str:

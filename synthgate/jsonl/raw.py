@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import hashlib
 import io
-import queue
 import threading
+from queue import SimpleQueue
 from typing import Any
 
 from synthgate.errors import OutputError
 
 CHUNK = 1 << 20
+_AHEAD = 4  # blocks that wait to be hashed
 
 
 class _Digest:
     """SHA-256 of blocks, in a thread of its own once they are large.
 
-    Hashing gives the interpreter's lock away, so on two cores it costs next to no time.
+    Hashing gives the interpreter's lock away, so on two cores it costs next to no time. A signal
+    may interrupt any line of this: then a block too few is waited for, never one too many.
     """
 
     def __init__(self) -> None:
         self._sha256 = hashlib.sha256()
-        self._blocks: queue.Queue[bytes] | None = None
+        self._blocks: SimpleQueue[bytes] | None = None
+        self._done: SimpleQueue[None] = SimpleQueue()
+        self._waiting = 0
 
     def update(self, block: memoryview) -> None:
         """Add a block, which may change as soon as this returns."""
@@ -29,27 +33,32 @@ class _Digest:
             self._sha256.update(block)
             return
         if self._blocks is None:
-            self._blocks = queue.Queue(maxsize=4)
+            self._blocks = SimpleQueue()
             threading.Thread(target=self._work, args=(self._blocks,), daemon=True).start()
+        if self._waiting == _AHEAD:
+            self._wait()
         self._blocks.put(bytes(block))
+        self._waiting += 1
 
-    def _work(self, blocks: queue.Queue[bytes]) -> None:
+    def _wait(self) -> None:
+        self._waiting -= 1
+        self._done.get()
+
+    def _work(self, blocks: SimpleQueue[bytes]) -> None:
         while block := blocks.get():
             self._sha256.update(block)
-            blocks.task_done()
+            self._done.put(None)
 
     def hexdigest(self) -> str:
         """Return the digest of all blocks so far."""
-        if self._blocks is not None:
-            self._blocks.join()
+        while self._waiting:
+            self._wait()
         return self._sha256.hexdigest()
 
     def close(self) -> None:
         """Let the thread end."""
         if self._blocks is not None:
-            self._blocks.join()
             self._blocks.put(b"")
-            self._blocks = None
 
 
 class Hashing(io.RawIOBase):

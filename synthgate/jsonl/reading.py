@@ -94,23 +94,21 @@ class Source:
         """Yield the rows in order; bad lines go to `on_bad`, which may raise."""
         first = self._passes == 0
         self._passes += 1
-        left = self.limit or -1
+        done = 0
         for number, path in enumerate(self.paths):
-            if left == 0:
+            if self.limit and done == self.limit:
                 break
-            for row in self._rows(number, path, left, first):
-                if row is not None:
-                    yield row
-                left -= 1
+            yield from self._rows(number, path, self.limit - done, first)
+            done += self.streams[number].rows
 
-    def _rows(self, number: int, path: str, left: int, first: bool) -> Iterator[Row | None]:
-        """Yield the rows of one input, None for a bad line, at most `left` of them."""
+    def _rows(self, number: int, path: str, left: int, first: bool) -> Iterator[Row]:
+        """Yield the rows of one input; bad lines count for the limit that is `left`, too."""
         count, name = 0, shown(path)
         with contextlib.ExitStack() as stack:
             hashing, stream = self._open(stack, path, first)
             stamp = self.stamp
             for line, raw in _guarded(path, _numbered(path, stream, self.max_line)):
-                if count == left:
+                if self.limit and count == left:
                     break
                 count += 1
                 try:
@@ -119,7 +117,6 @@ class Source:
                     row = read(raw, name, line, stamp)
                 except BadLine as error:
                     self._refused(name, line, raw, error, first)
-                    yield None
                     continue
                 if first:
                     self.rows += 1
