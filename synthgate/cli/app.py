@@ -139,7 +139,7 @@ def _command(name: str, module: ModuleType) -> Any:
     spec: Command = module.COMMAND
 
     def call(**given: Any) -> None:
-        from synthgate.cli.common import execute
+        from synthgate.cli.execute import execute
 
         with cleaning_up():
             raise typer.Exit(execute(spec, module.run, given))

@@ -12,7 +12,7 @@ import hashlib
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any
@@ -23,61 +23,17 @@ from synthgate import config
 from synthgate.cli.options import Command, Streams
 from synthgate.cli.progress import Progress
 from synthgate.cli.record import document, files_named, headline, slot
-from synthgate.errors import BadLine, ConfigError, InputError, UsageError
-from synthgate.formats import DETECT_ROWS, SHAPES, Shape, by_fields, detect, named
+from synthgate.cli.settings import decoded
+from synthgate.cli.shapes import EMPTY, find_shape
+from synthgate.errors import BadLine, InputError, UsageError
+from synthgate.formats import DETECT_ROWS, SHAPES, Shape, detect
 from synthgate.jsonl import Sink, Source, open_sink, read_file
 from synthgate.manifest import Manifest, Stream, settings_digest
 from synthgate.provenance import Stamp, attach, emit, run_hash
 from synthgate.rows import REJECT, Decision, Row
 from synthgate.text import printable
 
-CONFIG_FILES = {"synthgate.toml": (), "pyproject.toml": ("tool", "synthgate")}
 REFERENCES = ("agree", "against", "labels")
-EMPTY = Shape("none", (), lambda _: None, lambda _: None, lambda value, _: value)
-
-
-def execute(spec: Command, run: Callable[..., int | None], given: dict[str, Any]) -> int:
-    """Run one command: settle its settings, open its outputs, record what it did."""
-    given = {key: tuple(v) if isinstance(v, list) else v for key, v in given.items()}
-    given = {key: value for key, value in given.items() if value is not None}
-    if spec.config_input and given.get("inputs"):
-        given["config"] = given.pop("inputs")[0]
-    table = spec.table or spec.stage
-    kind = config.POLICIES[table]
-    file = load_config(given.get("config", ""))
-    known = config.flags_of(kind)
-    values = {**file.get(table, {}), **{key: v for key, v in given.items() if key in known}}
-    policy = config.build(kind, values)
-    shared = {key: value for key, value in given.items() if key not in known}
-    with Session(spec, policy, shared) as io:
-        code = run(io, policy)
-        io.finish()
-    return code or 0
-
-
-def load_config(path: str) -> dict[str, dict[str, Any]]:
-    """Return the settings of the configuration file that is named or lies here."""
-    for name in (path,) if path else CONFIG_FILES:
-        if (path or os.path.isfile(name)) and (found := _settings(name)):
-            return found
-    return {}
-
-
-def _settings(path: str) -> dict[str, dict[str, Any]]:
-    from synthgate.configfile import load  # pydantic: only where there is a file to check
-
-    table = CONFIG_FILES.get(os.path.basename(path), ())
-    try:
-        return load(path, _decoded(path, read_file(path)), table)
-    except InputError as error:
-        raise ConfigError(str(error)) from None
-
-
-def _decoded(path: str, data: bytes) -> str:
-    try:
-        return data.decode()
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: invalid UTF-8 at byte {error.start}") from None
 
 
 @dataclass(frozen=True)
@@ -191,33 +147,12 @@ class Session(contextlib.ExitStack):
         """Return the text of a small file that is consulted; the manifest names it."""
         data = read_file(path)
         self.consulted.append(Stream(path, hashlib.sha256(data).hexdigest(), 0, role))
-        return _decoded(path, data)
+        return decoded(path, data)
 
     def _shape(self, head: list[Row], shapes: tuple[Shape, ...], what: str = "format") -> Shape:
-        values = self.options.values
-        prompt, response = values.get("prompt_field", ""), values.get("response_field", "")
-        base, count = None, len(head)
-        if values.get("format"):
-            base = named(values["format"], shapes)
-        elif not prompt or (not response and shapes is SHAPES):
-            base, count = self._detected(head, shapes, bool(prompt or response))
-        shape = by_fields(base, prompt or None, response or None) if prompt or response else base
-        if shape is None or not any(_has_text(shape, row) for row in head):
-            missing = prompt or response or (shape.name if shape else values.get("format"))
-            raise InputError(f"{head[0].file}:{head[0].line}: no row has text in {missing!r}")
-        how = "auto" if base and not values.get("format") else "named"
-        self.note(f"{what}: {shape.name} ({how}; {count}/{len(head)} rows)")
+        shape, how = find_shape(head, shapes, self.options.values)
+        self.note(f"{what}: {how}")
         return shape
-
-    def _detected(
-        self, head: list[Row], shapes: tuple[Shape, ...], named_one: bool
-    ) -> tuple[Shape | None, int]:
-        try:
-            return detect(head, shapes)
-        except InputError:
-            if named_one:
-                return None, len(head)
-            raise
 
     def watched(self, rows: Iterator[Row]) -> Iterator[Row]:
         """Pass the rows on, with a sign of life on stderr where somebody may be waiting."""
@@ -276,15 +211,9 @@ class Session(contextlib.ExitStack):
         self.manifest.rejects[decision.reason] += 1
         if "rejects" not in self.sinks:
             return
-        why = {
-            "file": row.file,
-            "line": row.line,
-            "stage": self.manifest.stage,
-            "reason": decision.reason,
-            "detail": decision.detail,
-            "survivor": decision.survivor,
-        }
-        self.sinks["rejects"].write(attach(emit(row), REJECT, _json(why)))
+        why = self._why(row.file, row.line, decision.reason, decision.detail)
+        why["survivor"] = decision.survivor
+        self.sinks["rejects"].write(attach(emit(row), REJECT, orjson.dumps(why)))
 
     def _bad_line(self, file: str, line: int, raw: bytes, error: BadLine) -> None:
         """Treat a line that is no row as the user asked: end here, or reject it and go on."""
@@ -292,15 +221,13 @@ class Session(contextlib.ExitStack):
             raise error.at(file, line)
         self.manifest.rejects[error.reason] += 1
         if "rejects" in self.sinks:
-            why = {
-                "file": file,
-                "line": line,
-                "stage": self.manifest.stage,
-                "reason": error.reason,
-                "detail": error.detail,
-                "base64": base64.b64encode(raw).decode(),
-            }
-            self.sinks["rejects"].write(attach(b"{}", REJECT, _json(why)))
+            why = self._why(file, line, error.reason, error.detail)
+            why["base64"] = base64.b64encode(raw).decode()
+            self.sinks["rejects"].write(attach(b"{}", REJECT, orjson.dumps(why)))
+
+    def _why(self, file: str, line: int, reason: str, detail: str) -> dict[str, Any]:
+        where = {"file": file, "line": line, "stage": self.manifest.stage}
+        return {**where, "reason": reason, "detail": detail}
 
     # --- the end ------------------------------------------------------------------------
 
@@ -372,17 +299,8 @@ class Session(contextlib.ExitStack):
             )
 
 
-def _has_text(shape: Shape, row: Row) -> bool:
-    """Tell whether a row has a text, an empty one included: what is empty is rejected later."""
-    return shape.prompt(row.value) is not None or shape.response(row.value) is not None
-
-
 def _refuse_line(file: str, line: int, _raw: bytes, error: BadLine) -> None:
     raise error.at(file, line)
-
-
-def _json(value: Any) -> bytes:
-    return orjson.dumps(value)
 
 
 class _Again:

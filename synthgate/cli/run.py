@@ -25,7 +25,7 @@ COMMAND = Command("run", groups=(), config_input=True)
 def run(io: Session, policy: RunPolicy) -> int:
     """Run the stages in order; return the exit code of the first that does not end with 0."""
     from synthgate.cli.app import invoke
-    from synthgate.cli.common import load_config
+    from synthgate.cli.settings import load_config
     from synthgate.errors import UsageError
     from synthgate.jsonl import locked
 

@@ -1,0 +1,37 @@
+"""The configuration file of a run: the one that is named, or the one that lies here."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from synthgate.errors import ConfigError, InputError
+from synthgate.jsonl import read_file
+
+CONFIG_FILES = {"synthgate.toml": (), "pyproject.toml": ("tool", "synthgate")}
+
+
+def load_config(path: str) -> dict[str, dict[str, Any]]:
+    """Return the settings of the configuration file that is named or lies here."""
+    for name in (path,) if path else CONFIG_FILES:
+        if (path or os.path.isfile(name)) and (found := _settings(name)):
+            return found
+    return {}
+
+
+def _settings(path: str) -> dict[str, dict[str, Any]]:
+    from synthgate.configfile import load  # pydantic: only where there is a file to check
+
+    table = CONFIG_FILES.get(os.path.basename(path), ())
+    try:
+        return load(path, decoded(path, read_file(path)), table)
+    except InputError as error:
+        raise ConfigError(str(error)) from None
+
+
+def decoded(path: str, data: bytes) -> str:
+    """Return the text of a small file, or raise `InputError` where it is no UTF-8."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: invalid UTF-8 at byte {error.start}") from None

@@ -1,0 +1,50 @@
+"""The shape of the rows of a run: named by the user, or found by the keys of the first rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from synthgate.errors import InputError
+from synthgate.formats import SHAPES, Shape, by_fields, detect, named
+from synthgate.rows import Row
+
+EMPTY = Shape("none", (), lambda _: None, lambda _: None, lambda value, _: value)
+
+
+def find_shape(
+    head: list[Row], shapes: tuple[Shape, ...], options: Mapping[str, Any]
+) -> tuple[Shape, str]:
+    """Return the shape of the first rows and how it was found, in words.
+
+    `options` may hold `format`, `prompt_field` and `response_field`. Raises `UsageError` where
+    two shapes are possible, `InputError` where no row has a text.
+    """
+    prompt, response = options.get("prompt_field", ""), options.get("response_field", "")
+    base, count = None, len(head)
+    if options.get("format"):
+        base = named(options["format"], shapes)
+    elif not prompt or (not response and shapes is SHAPES):
+        base, count = _detected(head, shapes, bool(prompt or response))
+    shape = by_fields(base, prompt or None, response or None) if prompt or response else base
+    if shape is None or not any(_has_text(shape, row) for row in head):
+        missing = prompt or response or (shape.name if shape else options.get("format"))
+        raise InputError(f"{head[0].file}:{head[0].line}: no row has text in {missing!r}")
+    how = "auto" if base and not options.get("format") else "named"
+    return shape, f"{shape.name} ({how}; {count}/{len(head)} rows)"
+
+
+def _detected(
+    head: list[Row], shapes: tuple[Shape, ...], named_one: bool
+) -> tuple[Shape | None, int]:
+    try:
+        return detect(head, shapes)
+    except InputError:
+        if named_one:
+            return None, len(head)
+        raise
+
+
+def _has_text(shape: Shape, row: Row) -> bool:
+    """Tell whether a row has a text, an empty one included: what is empty is rejected later."""
+    return shape.prompt(row.value) is not None or shape.response(row.value) is not None
