@@ -168,9 +168,10 @@ def test_the_record_of_a_bad_line_is_not_a_row() -> None:
 
 
 def _claim(**changed: Any) -> bytes:
+    """A line that claims something; written as we write it, so that no short cut is missed."""
     row = stamped(b'{"a":1}')
     claimed = {**ours(row), **changed}
-    return attach(b'{"a":1}', "_synthgate", json.dumps(claimed).encode())
+    return attach(b'{"a":1}', "_synthgate", json.dumps(claimed, separators=(",", ":")).encode())
 
 
 FOREIGN = [
@@ -192,6 +193,8 @@ FOREIGN = [
     _claim(confidence=-0.5),
     _claim(id="not a digest"),
     _claim(id="A" * 64),
+    _claim(id="a" * 65),
+    _claim(id="a" * 64 + "\n"),
 ]
 
 
@@ -234,6 +237,23 @@ def test_two_spellings_of_our_key_are_one_key_twice() -> None:
     with pytest.raises(BadLine) as caught:
         fresh(b'{"_synthgate":' + claimed + b',"\\u005fsynthgate":' + claimed + b"}")
     assert caught.value.reason == "duplicate_key"
+
+
+@pytest.mark.parametrize("key", ["_synthgate", "\\u005fsynthgate"])
+def test_our_key_cannot_be_hidden_in_the_payload(key: str) -> None:
+    """Not even with the right id: a line that ends as we write it may hold our key only there."""
+    hidden = b'{"%b":%b,"a":1}' % (key.encode(), json.dumps(ours(stamped(b"{}"))).encode())
+    with pytest.raises(BadLine) as caught:
+        fresh(splice(hidden, Provenance(hashlib.sha256(hidden).hexdigest())))
+    assert caught.value.reason == "duplicate_key"
+
+
+def test_a_reject_record_is_never_part_of_a_row() -> None:
+    """`_reject` is taken off before the row gets its id, wherever it stands."""
+    payload = b'{"a":1,"_reject":{"line":1,"reason":"exact"}}'
+    row = fresh(splice(payload, Provenance(hashlib.sha256(payload).hexdigest())))
+    assert row.payload == b'{"a":1}' and row.value == {"a": 1}
+    assert row.edited
 
 
 @given(damaged())

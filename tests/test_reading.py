@@ -135,9 +135,10 @@ class TestLongLines:
         self, folder: Path, size: int, end: bytes
     ) -> None:
         """A line of exactly the limit is read, one byte more is refused, whatever ends it."""
-        line = b'{"a":"' + b"x" * (size - 8) + b'"}'
-        reading = Reading(file_of(folder, line + end), max_line=64)
-        assert reading.rows() == ([(1, line)] if size <= 64 else [])
+        line, after = b'{"a":"' + b"x" * (size - 8) + b'"}', b'{"a":2}' if end else b""
+        reading = Reading(file_of(folder, line + end + after), max_line=64)
+        expected = [(1, line)] * (size <= 64) + [(2, after)] * bool(end)
+        assert reading.rows() == expected
         assert [reason for _, _, reason in reading.bad] == ["line_too_long"] * (size > 64)
 
     def test_neighbours_of_a_long_line_are_read(self, folder: Path) -> None:

@@ -99,7 +99,7 @@ class _Demo:
             _write(f"journals/{model}.jsonl", lines)
             journal = ["--journal", f"journals/{model}.jsonl"]
             wrong += self.enter(
-                0, "generate", "prompts.jsonl", "--offline", "--unknown-sampling", *journal,
+                0, "generate", "-q", "prompts.jsonl", "--offline", "--unknown-sampling", *journal,
                 "--model", model, "--samples", "1", out=f"{model}.jsonl",
             )  # fmt: skip
         every = [f"{model}.jsonl" for model in _MODELS.values()]
