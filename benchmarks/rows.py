@@ -28,12 +28,12 @@ with open(sys.argv[1], "rb") as rows, open(sys.argv[2], "wb") as out:
         out.write(orjson.dumps(orjson.loads(line)) + b"\\n")
 """
 RULE = '[{"field": "output", "min_chars": 20, "max_chars": 4000, "forbids": "(?i)as an AI"}]'
-WORDS = (
-    "the customer asked whether a refund could be sent before the end of the month because their card "
-    "was lost in a café near the station and the new one has not arrived yet although seven working "
-    'days have passed so please tell me "what happens next" and how long it will take to see the money '
-    "in my account again since rent is due on Friday and I would rather not pay a fee for being late"
-).split()
+WORDS = """
+the customer asked whether a refund could be sent before the end of the month because their card
+was lost in a café near the station and the new one has not arrived yet although seven working
+days have passed so please tell me "what happens next" and how long it will take to see the money
+in my account again since rent is due on Friday and I would rather not pay a fee for being late
+""".split()
 
 
 @dataclass(frozen=True)
