@@ -33,7 +33,7 @@ the customer asked whether a refund could be sent before the end of the month be
 was lost in a café near the station and the new one has not arrived yet although seven working
 days have passed so please tell me "what happens next" and how long it will take to see the money
 in my account again since rent is due on Friday and I would rather not pay a fee for being late
-""".split()
+""".split()  # noqa: SIM905 - prose, not a list
 
 
 @dataclass(frozen=True)

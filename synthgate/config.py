@@ -87,6 +87,8 @@ On = Literal["prompt", "response", "both"]
 Share = Annotated[float, Ge(0), Le(1)]
 
 
+# One setting a line reads as a table.
+# fmt: off
 class GeneratePolicy(Settings):
     """Prompts x samples through one generator."""
 
@@ -97,28 +99,15 @@ class GeneratePolicy(Settings):
     system: Annotated[str, Flag("system message put before every prompt", (), "TEXT")] = ""
     temperature: Annotated[float, Ge(0), Flag("sampling temperature")] = 1.0
     top_p: Annotated[float, Gt(0), Le(1), Flag("nucleus sampling")] = 1.0
-    max_tokens: Annotated[int, Ge(1), Flag("limit of an answer; not part of the journal key")] = (
-        1024
-    )
-    journal: Annotated[
-        str, Flag("append-only file of raw answers: resume, cache, replay", (), "FILE")
-    ] = ""
+    max_tokens: Annotated[int, Ge(1), Flag("limit of an answer; not part of the journal key")] = 1024
+    journal: Annotated[str, Flag("append-only file of raw answers: resume, cache, replay", (), "FILE")] = ""
     offline: Annotated[bool, Flag("answer from the journal only", inert=True)] = False
-    unknown_sampling: Annotated[
-        bool,
-        Flag(
-            "the journal was recorded with sampling parameters that nobody wrote down (only with --offline)"
-        ),
-    ] = False
+    unknown_sampling: Annotated[bool, Flag("the journal was recorded with sampling parameters that nobody wrote down (only with --offline)")] = False
     concurrency: Annotated[int, Ge(1), Le(1024), Flag("calls in flight at a time", inert=True)] = 8
     timeout: Annotated[float, Gt(0), Flag("seconds for one call, all in all", inert=True)] = 120.0
-    api_key_env: Annotated[
-        str, Flag("environment variable that holds the API key", (), "NAME", inert=True)
-    ] = ""
+    api_key_env: Annotated[str, Flag("environment variable that holds the API key", (), "NAME", inert=True)] = ""
     output_field: Annotated[str, Flag("field for the answer", (), "FIELD")] = "output"
-    generator_generation: Annotated[
-        int, Ge(-1), Flag("largest generation in the generator's own training data; -1 unknown")
-    ] = 0
+    generator_generation: Annotated[int, Ge(-1), Flag("largest generation in the generator's own training data; -1 unknown")] = 0
 
 
 class DedupePolicy(Settings):
@@ -132,40 +121,17 @@ class ClusterCapPolicy(Settings):
 
     max_per_cluster: Annotated[int, Ge(1), Flag("rows kept within the distance")] = 50
     embedder: Annotated[str, Flag("static (offline)", (), "NAME")] = "static"
-    threshold: Annotated[
-        float,
-        Ge(-1),
-        Le(1),
-        Flag("cosine similarity from which two rows are near; 0 takes the embedder's own"),
-    ] = 0.0
+    threshold: Annotated[float, Ge(-1), Le(1), Flag("cosine similarity from which two rows are near; 0 takes the embedder's own")] = 0.0
     on: Annotated[On, Flag("text that is embedded")] = "both"
 
 
 class VerifyPolicy(Settings):
     """Check every candidate with something other than its generator."""
 
-    check: Annotated[
-        tuple[str, ...],
-        Flag(
-            "answer[:FIELD] | agree:FILE | rule:FILE | arithmetic; repeatable, all must pass",
-            (),
-            "SPEC",
-        ),
-    ] = ()
-    evidence: Annotated[
-        str, Flag("every check's verdict and evidence, one JSON line a row", (), "FILE")
-    ] = ""
-    allow_dependent: Annotated[
-        str,
-        Flag(
-            "let agree use answers of the generator's own family or of an unknown generator, and record why",
-            (),
-            "REASON",
-        ),
-    ] = ""
-    regex_timeout: Annotated[float, Gt(0), Flag("seconds that one pattern may take on one row")] = (
-        1.0
-    )
+    check: Annotated[tuple[str, ...], Flag("answer[:FIELD] | agree:FILE | rule:FILE | arithmetic; repeatable, all must pass", (), "SPEC")] = ()
+    evidence: Annotated[str, Flag("every check's verdict and evidence, one JSON line a row", (), "FILE")] = ""
+    allow_dependent: Annotated[str, Flag("let agree use answers of the generator's own family or of an unknown generator, and record why", (), "REASON")] = ""
+    regex_timeout: Annotated[float, Gt(0), Flag("seconds that one pattern may take on one row")] = 1.0
 
 
 class AuditPolicy(Settings):
@@ -173,15 +139,11 @@ class AuditPolicy(Settings):
 
     plan: Annotated[str, Flag("the audit plan", (), "FILE")] = ""
     labels: Annotated[str, Flag("label lines: {id, verdict, reviewer}", (), "FILE")] = ""
-    certificate: Annotated[
-        str, Flag("what the gate proved [default: $SYNTHGATE_RUN_DIR/certificate.json]", (), "FILE")
-    ] = ""
+    certificate: Annotated[str, Flag("what the gate proved [default: $SYNTHGATE_RUN_DIR/certificate.json]", (), "FILE")] = ""
     min_pass: Annotated[float, Gt(0), Lt(1), Flag("share of rows that must be right")] = 0.90
     confidence: Annotated[float, Gt(0.5), Lt(1), Flag("confidence of the bound")] = 0.95
     max_n: Annotated[int, Ge(1), Flag("rows in the sample")] = 100
-    report_format: Annotated[Literal["text", "json"], Flag("form of the verdict on stderr")] = (
-        "text"
-    )
+    report_format: Annotated[Literal["text", "json"], Flag("form of the verdict on stderr")] = "text"
 
 
 class BlendPolicy(Settings):
@@ -189,15 +151,9 @@ class BlendPolicy(Settings):
 
     real: Annotated[tuple[str, ...], Flag("real rows; repeatable", (), "FILE")] = ()
     real_fraction: Annotated[Share, Flag("real share of the output rows")] = 0.5
-    on_shortage: Annotated[
-        Literal["cap", "repeat", "error"],
-        Flag("too few real rows: cut the synthetic ones, repeat real ones, or refuse"),
-    ] = "cap"
+    on_shortage: Annotated[Literal["cap", "repeat", "error"], Flag("too few real rows: cut the synthetic ones, repeat real ones, or refuse")] = "cap"
     max_repeats: Annotated[int, Ge(1), Flag("uses of one real row with --on-shortage repeat")] = 4
-    certificate: Annotated[
-        str,
-        Flag("certificate of the audit [default: $SYNTHGATE_RUN_DIR/certificate.json]", (), "FILE"),
-    ] = ""
+    certificate: Annotated[str, Flag("certificate of the audit [default: $SYNTHGATE_RUN_DIR/certificate.json]", (), "FILE")] = ""
     unaudited: Annotated[str, Flag("blend without an audit, and record why", (), "REASON")] = ""
     no_real: Annotated[str, Flag("blend without real rows, and record why", (), "REASON")] = ""
 
@@ -205,17 +161,8 @@ class BlendPolicy(Settings):
 class ReportPolicy(Settings):
     """Show what the pipeline did."""
 
-    run_dir: Annotated[
-        str, Flag("folder of manifests [default: $SYNTHGATE_RUN_DIR]", (), "DIR")
-    ] = ""
-    json_file: Annotated[
-        str,
-        Flag(
-            "write the report as JSON; - writes its findings as JSONL to stdout",
-            ("--json",),
-            "FILE",
-        ),
-    ] = ""
+    run_dir: Annotated[str, Flag("folder of manifests [default: $SYNTHGATE_RUN_DIR]", (), "DIR")] = ""
+    json_file: Annotated[str, Flag("write the report as JSON; - writes its findings as JSONL to stdout", ("--json",), "FILE")] = ""
     tee: Annotated[bool, Flag("pass the rows through to stdout unchanged")] = False
 
 
@@ -236,6 +183,7 @@ class DemoPolicy(Settings):
     folder: Annotated[str, Flag("where the demo's files go", (), "DIR")] = "synthgate-demo"
 
 
+# fmt: on
 POLICIES: dict[str, type] = {
     "generate": GeneratePolicy,
     "dedupe": DedupePolicy,
