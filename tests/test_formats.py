@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -206,3 +207,12 @@ def test_the_format_is_that_of_the_first_hundred_rows(tmp_path: Any) -> None:
     done = synthgate("dedupe", write_rows(tmp_path / "in.jsonl", rows), "-o", tmp_path / "o.jsonl")
     assert done.code == 0
     assert "(auto; 100/100 rows)" in done.err and "invalid:no_text_field 1" in done.err
+
+
+@pytest.mark.parametrize("option", ["--prompt-field", "--response-field"])
+def test_a_named_field_that_no_row_has_is_an_error(tmp_path: Path, option: str) -> None:
+    """A field that was mistyped ends with 4 and its name, whatever else the rows hold."""
+    source = write_rows(tmp_path / "in.jsonl", [{"input": "a", "output": "b"}])
+    done = synthgate("dedupe", source, option, "outptu")
+    assert done.code == 4
+    assert "no row has text in 'outptu'" in done.err

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from synthgate.errors import InputError
-from synthgate.formats import SHAPES, Shape, by_fields, detect, named
+from synthgate.formats import SHAPES, Shape, by_fields, detect, field, named
 from synthgate.rows import Row
 
 EMPTY = Shape("none", (), lambda _: None, lambda _: None, lambda value, _: value)
@@ -26,12 +26,18 @@ def find_shape(
         base = named(options["format"], shapes)
     elif not prompt or (not response and shapes is SHAPES):
         base, count = _detected(head, shapes, bool(prompt or response))
+    for each in filter(None, (prompt, response)):
+        if all(field(each)(row.value) is None for row in head):
+            raise _textless(head, each)
     shape = by_fields(base, prompt or None, response or None) if prompt or response else base
     if shape is None or not any(_has_text(shape, row) for row in head):
-        missing = prompt or response or (shape.name if shape else options.get("format"))
-        raise InputError(f"{head[0].file}:{head[0].line}: no row has text in {missing!r}")
+        raise _textless(head, shape.name if shape else options.get("format", ""))
     how = "auto" if base and not options.get("format") else "named"
     return shape, f"{shape.name} ({how}; {count}/{len(head)} rows)"
+
+
+def _textless(head: list[Row], where: str) -> InputError:
+    return InputError(f"{head[0].file}:{head[0].line}: no row has text in {where!r}")
 
 
 def _detected(
