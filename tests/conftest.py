@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -56,6 +57,12 @@ def synthgate(
         check=False,
     )
     return Done(done.returncode, done.stdout, done.stderr.decode())
+
+
+def heed_signals() -> None:
+    """Undo, in a new process, that a job in the background inherits ignored signals."""
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, signal.SIG_DFL)
 
 
 def write_rows(path: Path, rows: Sequence[Any]) -> Path:

@@ -21,7 +21,7 @@ from synthgate import errors
 from synthgate.cli.app import COMMANDS, invoke
 from synthgate.generators.journal import record
 from synthgate.provenance import Stamp, emit, read
-from tests.conftest import Done, synthgate, write_rows
+from tests.conftest import Done, heed_signals, synthgate, write_rows
 from tests.filters import FILTERS, Filter, lines_of
 
 TOOL = f"{shlex.quote(sys.executable)} -m synthgate"
@@ -297,6 +297,7 @@ def waiting(
     with subprocess.Popen(
         [sys.executable, "-m", "synthgate", *argv],
         cwd=folder, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        preexec_fn=heed_signals,
     ) as process:  # fmt: skip
         try:
             _until_open(folder, process)
@@ -354,7 +355,9 @@ def test_a_signal_at_any_moment_leaves_nothing(
     rows(tmp_path, 2000)
     argv = [sys.executable, "-m", "synthgate", "dedupe", "rows.jsonl", "-o", "out.jsonl.gz", "-q"]
     number = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)[delay % 3]
-    with subprocess.Popen(argv, cwd=tmp_path, env=environment, stderr=subprocess.PIPE) as process:
+    with subprocess.Popen(
+        argv, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, preexec_fn=heed_signals
+    ) as process:
         time.sleep(delay / 1000)
         process.send_signal(number)
         _, said = process.communicate(timeout=30)

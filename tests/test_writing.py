@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 
 from synthgate.errors import OutputError
 from synthgate.jsonl import Shelf, open_sink, write_file
-from tests.conftest import Done, read_rows, synthgate, write_rows
+from tests.conftest import Done, heed_signals, read_rows, synthgate, write_rows
 
 ROWS = [{"text": f"row {number}"} for number in range(5)]
 
@@ -459,6 +459,7 @@ def started(argv: list[str], cwd: Path) -> Iterator[subprocess.Popen[bytes]]:
     with subprocess.Popen(
         [sys.executable, "-m", "synthgate", *argv],
         stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=cwd,
+        preexec_fn=heed_signals,
     ) as process:  # fmt: skip
         try:
             yield process

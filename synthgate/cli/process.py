@@ -78,7 +78,8 @@ def flush(code: int) -> int:
     except BrokenPipeError:
         code = 141
     except OSError as error:
-        complain(f"stdout: {failure(error)}")
+        if code != 2:  # else it has been said: help is flushed as it is written
+            complain(f"stdout: {failure(error)}")
         code = 2
     if code in (2, 141):
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
