@@ -3,8 +3,7 @@
     SynthgateError
     |-- UsageError        2  usage, configuration or policy
     |   |-- ConfigError   2  synthgate.toml, one line per finding
-    |   |-- OutputError   2  an output that cannot be written
-    |   `-- MissingExtra  2  an optional dependency, with its install line
+    |   `-- OutputError   2  an output that cannot be written
     |-- GateStop          3  a gate said no
     |-- InputError        4  input that cannot be used
     |   `-- BadLine       4  one line of it: `file:line:column: reason`
@@ -38,15 +37,6 @@ class ConfigError(UsageError):
 
 class OutputError(UsageError):
     """An output that cannot be written: it exists, it is the input, the disk is full."""
-
-
-class MissingExtra(UsageError):
-    """A feature whose optional dependency is not installed."""
-
-    def __init__(self, feature: str, extra: str) -> None:
-        super().__init__(
-            f"{feature} needs an optional dependency: pip install 'synthgate[{extra}]'"
-        )
 
 
 class GateStop(SynthgateError):

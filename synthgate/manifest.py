@@ -1,6 +1,6 @@
 """What one command run did: settings, digests of what went in and out, counts.
 
-Manifests of shards add up (`combine`), and chain: what one stage wrote, the next one read.
+Manifests chain: what one stage wrote is what the next one read.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -75,14 +74,3 @@ def settings_digest(stage: str, settings: dict[str, Any]) -> str:
     """Return the SHA-256 of a stage's settings, independent of the order of their keys."""
     text = json.dumps([stage, settings], sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def combine(manifests: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """Add the counts of manifests of one stage that ran on several shards."""
-    total: dict[str, Any] = {"rows_in": 0, "rows_out": 0, "rejects": Counter(), "seconds": 0.0}
-    for manifest in manifests:
-        total["rows_in"] += manifest["rows_in"]
-        total["rows_out"] += manifest["rows_out"]
-        total["rejects"].update(manifest["rejects"])
-        total["seconds"] += manifest["seconds"]
-    return {**total, "rejects": dict(total["rejects"])}

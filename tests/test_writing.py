@@ -120,6 +120,16 @@ class TestAllOrNothing:
         assert stat.S_IMODE(path.stat().st_mode) == 0o640
         assert len(read_rows(path)) == 5
 
+    def test_who_reads_the_old_file_reads_it_to_its_end(self, tmp_path: Path) -> None:
+        """A file is replaced by another one, never written over: its readers are not disturbed."""
+        path = tmp_path / "o.jsonl"
+        path.write_text("old\n" * 1000)
+        os.link(path, tmp_path / "also")
+        with path.open() as reader:
+            write(path, b"new", force=True)
+            assert reader.read() == (tmp_path / "also").read_text() == "old\n" * 1000
+        assert path.read_text() == "new\n"
+
     @pytest.mark.parametrize("dangling", [True, False])
     def test_a_link_stays_a_link(self, rows: Path, tmp_path: Path, dangling: bool) -> None:
         """Writing to a symbolic link replaces what it points to."""
@@ -133,7 +143,7 @@ class TestAllOrNothing:
         assert link.is_symlink()
         assert len(read_rows(folder / "o.jsonl")) == 5
 
-    @pytest.mark.parametrize("name", ["ü" * 120, "x" * 240])
+    @pytest.mark.parametrize("name", ["ü" * 125, "x" * 250])
     def test_a_long_name_can_be_written(self, tmp_path: Path, name: str) -> None:
         """A name that the file system takes is written, however long it is in bytes."""
         write(tmp_path / name, b"x")

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from synthgate.cli.options import Command, Declaring, Stamping
+from synthgate.errors import GateStop, Incomplete
 
 if TYPE_CHECKING:
     from synthgate.cli.common import Session
@@ -33,7 +34,7 @@ COMMAND = Command(
     table="audit",
 )
 CERTIFICATE = "certificate.json"
-_EXIT = {"PASS": 0, "STOP": 3, "INCOMPLETE": 5}
+_EXIT = {"PASS": 0, "STOP": GateStop.exit_code, "INCOMPLETE": Incomplete.exit_code}
 
 
 def run(io: Session, policy: AuditPolicy) -> int:

@@ -26,7 +26,7 @@ def run(io: Session, policy: RunPolicy) -> int:
     """Run the stages in order; return the exit code of the first that does not end with 0."""
     from synthgate.cli.app import invoke
     from synthgate.cli.settings import load_config
-    from synthgate.errors import UsageError
+    from synthgate.errors import Incomplete, UsageError
     from synthgate.jsonl import locked
 
     if bool(policy.prompts) == bool(policy.candidates):
@@ -43,7 +43,7 @@ def run(io: Session, policy: RunPolicy) -> int:
             code = invoke([*argv, *shared])
             if stage == "audit draw" and not code and not os.path.exists(labels):
                 io.note(f"label {policy.folder}/sample.jsonl into {labels}, then run again")
-                code = 5
+                code = Incomplete.exit_code
             if code:
                 io.headline = f"ended at {stage} with exit code {code}; see {policy.folder}"
                 return code
