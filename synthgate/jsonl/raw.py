@@ -11,6 +11,7 @@ from typing import Any
 from synthgate.errors import OutputError
 
 CHUNK = 1 << 20
+_LARGE = CHUNK // 2  # what a full buffer hands on is a little less than the buffer
 _AHEAD = 4  # blocks that wait to be hashed
 
 
@@ -29,7 +30,7 @@ class _Digest:
 
     def update(self, block: memoryview) -> None:
         """Add a block, which may change as soon as this returns."""
-        if self._blocks is None and len(block) < CHUNK:
+        if self._blocks is None and len(block) < _LARGE:
             self._sha256.update(block)
             return
         if self._blocks is None:
