@@ -128,10 +128,34 @@ class ClusterCapPolicy(Settings):
 class VerifyPolicy(Settings):
     """Check every candidate with something other than its generator."""
 
-    check: Annotated[tuple[str, ...], Flag("answer[:FIELD] | agree:FILE | rule:FILE | arithmetic; repeatable, all must pass", (), "SPEC")] = ()
-    evidence: Annotated[str, Flag("every check's verdict and evidence, one JSON line a row", (), "FILE")] = ""
-    allow_dependent: Annotated[str, Flag("let agree use answers of the generator's own family or of an unknown generator, and record why", (), "REASON")] = ""
+    check: Annotated[tuple[str, ...], Flag("a check, or NAME=SPEC; repeatable: auto | exec | schema:FILE | rule:FILE | answer[:FIELD] | retrieve:CORPUS | judge:MODEL | agree:FILE | human:FILE | leak:REAL | command:PROGRAM | arithmetic", (), "SPEC")] = ()
+    require: Annotated[str, Flag("which checks must pass: all, any, or an expression of names with and, or, not", (), "EXPR")] = "all"
+    evidence: Annotated[str, Flag("every check's verdict and evidence, one JSON line a row; a run that was killed goes on from it", (), "FILE")] = ""
+    calibration: Annotated[str, Flag("measured precision of checks, written by audit gate", (), "FILE")] = ""
+    truth: Annotated[str, Flag("field that tells whether a row is right: measures each check", (), "FIELD")] = ""
+    by: Annotated[tuple[str, ...], Flag("field whose slices are counted; repeatable", (), "FIELD")] = ()
+    workers: Annotated[int, Ge(0), Le(256), Flag("rows that slow checks work on at a time; 0: one a core", inert=True)] = 0
+    allow_dependent: Annotated[str, Flag("let a judge or other answers of the generator's own or an unknown lineage vouch for rows, and record why", (), "REASON")] = ""
+    lineage: Annotated[str, Flag("more lineages of models, beside the table that is shipped", (), "FILE")] = ""
     regex_timeout: Annotated[float, Gt(0), Flag("seconds that one pattern may take on one row")] = 1.0
+    sandbox: Annotated[Literal["auto", "A", "B", "C"], Flag("isolation of programs: A namespaces, B Landlock, C limits only; auto is A, else B, else refuse")] = "auto"
+    exec_timeout: Annotated[float, Gt(0), Flag("seconds that a candidate program may take, all tests together")] = 5.0
+    exec_memory: Annotated[int, Ge(16), Flag("MiB that a candidate program may use")] = 1024
+    python: Annotated[str, Flag("interpreter for candidate programs (default: this one, standard library only)", (), "FILE")] = ""
+    allow_shared: Annotated[bool, Flag("run programs that cannot be called across beside their tests; weaker evidence, and marked so")] = False
+    tolerance: Annotated[float, Ge(0), Flag("relative difference at which two numbers are still one answer")] = 0.0
+    math: Annotated[bool, Flag("compare answers as mathematics, with math-verify")] = False
+    nli: Annotated[str, Flag("folder of an NLI cross-encoder for retrieve", (), "DIR")] = ""
+    criteria: Annotated[str, Flag("what a judge is asked, a yes-or-no question each", (), "FILE")] = ""
+    judge_url: Annotated[str, Flag("OpenAI-compatible server of the judge", (), "URL")] = ""
+    judge_key_env: Annotated[str, Flag("environment variable that holds the judge's API key", (), "NAME", inert=True)] = ""
+    judge_journal: Annotated[str, Flag("append-only file of the judge's raw answers: resume, cache, replay", (), "FILE")] = ""
+    judge_samples: Annotated[int, Ge(1), Flag("answers of the judge to each question; they must be unanimous")] = 1
+    judge_timeout: Annotated[float, Gt(0), Flag("seconds for one call of the judge", inert=True)] = 120.0
+    leak_chars: Annotated[int, Ge(8), Flag("length of a text shared with real data that counts as a leak")] = 50
+    leak_near: Annotated[float, Gt(0), Le(1), Flag("similarity to a real row that counts as a leak")] = 0.8
+    command_timeout: Annotated[float, Gt(0), Flag("seconds that a command check may take on a row")] = 60.0
+    command_sandbox: Annotated[Literal["none", "auto", "A", "B", "C"], Flag("isolation of command checks")] = "none"
 
 
 class AuditPolicy(Settings):

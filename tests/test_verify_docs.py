@@ -1,4 +1,4 @@
-"""`docs/verify.md` cannot drift: every example in it runs and prints what stands there."""
+"""The pages on `verify` cannot drift: every example runs and prints what stands there."""
 
 from __future__ import annotations
 
@@ -10,15 +10,28 @@ from pathlib import Path
 
 import pytest
 
+from synthgate import registry
 from tests.conftest import ROOT
 
-PAGE = (ROOT / "docs" / "verify.md").read_text()
-EXAMPLES = re.findall(r"```sh\n(.*?)```\n\n```text\n(.*?)```", PAGE, re.DOTALL)
+PAGES = [ROOT / "docs" / "verify.md", *sorted((ROOT / "docs" / "checks").glob("*.md"))]
+_EXAMPLE = re.compile(r"```sh\n(.*?)```\n\n```text\n(.*?)```", re.DOTALL)
+EXAMPLES = [
+    pytest.param(*found, id=f"{page.stem}-{number}")
+    for page in PAGES
+    for number, found in enumerate(_EXAMPLE.findall(page.read_text()), 1)
+]
 
 
-def test_every_check_has_an_example() -> None:
-    """No example stands on the page without the output that it is held to."""
-    assert len(EXAMPLES) == PAGE.count("```sh") == 6
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_check_has_an_example(page: Path) -> None:
+    """No example stands on a page without the output that it is held to, and each page has one."""
+    text = page.read_text()
+    assert len(_EXAMPLE.findall(text)) == text.count("```sh") > 0
+
+
+def test_every_check_has_a_page() -> None:
+    """Each built-in check is described under docs/checks."""
+    assert {page.stem for page in PAGES[1:]} == set(registry.BUILTIN["verifiers"])
 
 
 @pytest.mark.parametrize(("script", "printed"), EXAMPLES)

@@ -12,7 +12,7 @@ from synthgate.errors import UsageError
 from synthgate.formats import Shape
 from synthgate.rows import Row
 from synthgate.text import digest, normalise
-from synthgate.verifiers import Bench, Verdict
+from synthgate.verifiers import Bench, Verdict, Verifier
 from synthgate.verifiers.final import Final, final
 from synthgate.verifiers.independence import family, maker, relation
 
@@ -39,10 +39,11 @@ def _key(prompt: str) -> bytes:
     return digest(normalise(prompt))
 
 
-class Agree:
+class Agree(Verifier):
     """Compares the final answer of the response with other generators' answers."""
 
     name = "agree"
+    kind = "agreement"
 
     def __init__(self, path: str, index: dict[bytes, list[Other]], allowed: str) -> None:
         self.path, self._index = path, index

@@ -13,7 +13,7 @@ from typing import Any
 from synthgate.errors import UsageError
 from synthgate.formats import Shape, dig
 from synthgate.rows import Row
-from synthgate.verifiers import Bench, Outcome, Verdict, numbers
+from synthgate.verifiers import Bench, Outcome, Verdict, Verifier, numbers
 from synthgate.verifiers.final import LONGEST, Final, behind_mark, final, plain, read
 
 _PROBE = "synthgate: is the gold the answer itself?"
@@ -27,10 +27,11 @@ def build(argument: str, bench: Bench) -> Answer:  # noqa: ARG001 -- every check
     return Answer(argument or "answer")
 
 
-class Answer:
+class Answer(Verifier):
     """Compares the final answer of the response with a gold field."""
 
     name = "answer"
+    kind = "answer"
 
     def __init__(self, field: str) -> None:
         self.field = field

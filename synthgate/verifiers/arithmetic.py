@@ -13,7 +13,7 @@ from itertools import chain
 from synthgate.errors import UsageError
 from synthgate.formats import Shape
 from synthgate.rows import Row
-from synthgate.verifiers import Bench, Verdict
+from synthgate.verifiers import Bench, Verdict, Verifier
 from synthgate.verifiers.equations import Equation, annotated, written
 from synthgate.verifiers.expression import Number, Unreadable, evaluate, number
 
@@ -31,10 +31,11 @@ def build(argument: str, bench: Bench) -> Arithmetic:  # noqa: ARG001 -- every c
     return Arithmetic()
 
 
-class Arithmetic:
+class Arithmetic(Verifier):
     """Recalculates what the response calculates."""
 
     name = "arithmetic"
+    kind = "arithmetic"
 
     def check(self, row: Row, shape: Shape) -> Verdict:
         """Return pass or fail; abstain where nothing is calculated, or too much."""

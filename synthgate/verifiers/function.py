@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 from synthgate.formats import Shape
 from synthgate.rows import Row, Value
-from synthgate.verifiers import PASS, Verdict
+from synthgate.verifiers import PASS, Verdict, Verifier
 
 
-class FunctionVerifier:
+class FunctionVerifier(Verifier):
     """Calls `function(row)` with the row's own fields: True passes, False fails, None abstains."""
 
     def __init__(self, function: Callable[[Value], bool | None], name: str) -> None:

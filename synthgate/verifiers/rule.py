@@ -19,7 +19,7 @@ from synthgate.errors import UsageError
 from synthgate.formats import Reader, Shape, dig, field
 from synthgate.registry import unknown
 from synthgate.rows import Row, Value
-from synthgate.verifiers import PASS, Bench, Verdict
+from synthgate.verifiers import PASS, Bench, Verdict, Verifier
 
 Test = Callable[[str], Verdict | None]
 Condition = Callable[[Value], Verdict | None]
@@ -97,10 +97,11 @@ def _pattern(where: str, text: str) -> Any:
 # --- the check --------------------------------------------------------------------------
 
 
-class Rules:
+class Rules(Verifier):
     """All rules of one file, as one flat list of conditions on a row."""
 
     name = "rule"
+    kind = "rule"
 
     def __init__(self, path: str, rules: list[dict[str, Any]], timeout: float) -> None:
         self._rules = [

@@ -1,0 +1,1 @@
+"""Running untrusted code. Knows nothing of rows."""
