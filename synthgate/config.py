@@ -113,16 +113,32 @@ class GeneratePolicy(Settings):
 class DedupePolicy(Settings):
     """Drop what is invalid and what says the same again."""
 
-    on: Annotated[On, Flag("text that is compared")] = "both"
+    on: Annotated[On, Flag("text that is compared; both: prompt and response, each with its own")] = "both"
+    near_threshold: Annotated[Share, Flag("share of word 3-grams (Jaccard) from which two rows are near duplicates; 0: exact ones only")] = 0.8
+    fuzzy_threshold: Annotated[Share, Flag("similarity from which two short texts are one, with one word spelt differently; 0: off")] = 0.9
+    keep: Annotated[str, Flag("which of several survives: first, longest, or best:FIELD (the largest number there)", (), "WHICH")] = "first"
+    against: Annotated[tuple[str, ...], Flag("rows that no candidate may share text with, such as an evaluation set; repeatable", (), "FILE")] = ()
+    max_same_output: Annotated[int, Ge(0), Flag("rows kept that have one response; 0: no cap")] = 0
+    max_same_prompt: Annotated[int, Ge(0), Flag("rows kept that have one prompt; 0: no cap")] = 0
+    drop_refusals: Annotated[bool, Flag("reject responses that begin by refusing, in English")] = False
+    workers: Annotated[int, Ge(0), Le(256), Flag("processes; 0: one a core", inert=True)] = 0
 
 
 class ClusterCapPolicy(Settings):
     """Cap the rows of one semantic cluster."""
 
-    max_per_cluster: Annotated[int, Ge(1), Flag("rows kept within the distance")] = 50
-    embedder: Annotated[str, Flag("static (offline)", (), "NAME")] = "static"
+    max_per_cluster: Annotated[int, Ge(1), Flag("rows kept of a cluster; density: within the distance of any row")] = 50
+    embedder: Annotated[str, Flag("static | tfidf | sentence-transformers:PATH_OR_NAME", (), "NAME")] = "static"
     threshold: Annotated[float, Ge(-1), Le(1), Flag("cosine similarity from which two rows are near; 0 takes the embedder's own")] = 0.0
     on: Annotated[On, Flag("text that is embedded")] = "both"
+    method: Annotated[Literal["density", "kmeans", "agglomerative"], Flag("what a cluster is: what lies within the distance, or one of --clusters groups")] = "density"
+    clusters: Annotated[int, Ge(0), Flag("number of clusters of kmeans and agglomerative; 0: as the threshold gives (agglomerative)")] = 0
+    order: Annotated[str, Flag("which rows are kept first: confidence (as measured), hash, or a field with a number, the largest first; then hash", (), "FIELD")] = "confidence"
+    protect: Annotated[str, Flag("field whose rare slices are never cut below a floor", (), "FIELD")] = ""
+    protect_floor: Annotated[int, Ge(0), Flag("rows that a protected slice keeps; 0: as many as --max-per-cluster")] = 0
+    by: Annotated[tuple[str, ...], Flag("field whose slices are counted; repeatable", (), "FIELD")] = ()
+    against: Annotated[tuple[str, ...], Flag("real rows: which of their clusters have no row here; repeatable", (), "FILE")] = ()
+    cache: Annotated[str, Flag("append-only file of vectors, so that a text is embedded once; density only reads what fits the embedder", (), "FILE")] = ""
 
 
 class VerifyPolicy(Settings):
@@ -137,6 +153,8 @@ class VerifyPolicy(Settings):
     workers: Annotated[int, Ge(0), Le(256), Flag("rows that slow checks work on at a time; 0: one a core", inert=True)] = 0
     allow_dependent: Annotated[str, Flag("let a judge or other answers of the generator's own or an unknown lineage vouch for rows, and record why", (), "REASON")] = ""
     lineage: Annotated[str, Flag("more lineages of models, beside the table that is shipped", (), "FILE")] = ""
+    schema_draft: Annotated[Literal["auto", "4", "6", "7", "2019-09", "2020-12"], Flag("draft of JSON Schema by which a schema is read; auto is what its $schema says, else 2020-12")] = "auto"
+    schema_formats: Annotated[bool, Flag("a schema's format keyword is an assertion, too")] = False
     regex_timeout: Annotated[float, Gt(0), Flag("seconds that one pattern may take on one row")] = 1.0
     sandbox: Annotated[Literal["auto", "A", "B", "C"], Flag("isolation of programs: A namespaces, B Landlock, C limits only; auto is A, else B, else refuse")] = "auto"
     exec_timeout: Annotated[float, Gt(0), Flag("seconds that a candidate program may take, all tests together")] = 5.0
@@ -144,18 +162,27 @@ class VerifyPolicy(Settings):
     python: Annotated[str, Flag("interpreter for candidate programs (default: this one, standard library only)", (), "FILE")] = ""
     allow_shared: Annotated[bool, Flag("run programs that cannot be called across beside their tests; weaker evidence, and marked so")] = False
     tolerance: Annotated[float, Ge(0), Flag("relative difference at which two numbers are still one answer")] = 0.0
+    gold_list: Annotated[Literal["abstain", "any", "all"], Flag("what an answer equal to one of several golds in a list is worth: abstain, any (right), all (wrong: the list is a set)")] = "abstain"
     math: Annotated[bool, Flag("compare answers as mathematics, with math-verify")] = False
     nli: Annotated[str, Flag("folder of an NLI cross-encoder for retrieve", (), "DIR")] = ""
+    agree_share: Annotated[float, Gt(0.5), Le(1), Flag("share of the other models that must give the same answer")] = 1.0
     criteria: Annotated[str, Flag("what a judge is asked, a yes-or-no question each", (), "FILE")] = ""
     judge_url: Annotated[str, Flag("OpenAI-compatible server of the judge", (), "URL")] = ""
     judge_key_env: Annotated[str, Flag("environment variable that holds the judge's API key", (), "NAME", inert=True)] = ""
     judge_journal: Annotated[str, Flag("append-only file of the judge's raw answers: resume, cache, replay", (), "FILE")] = ""
     judge_samples: Annotated[int, Ge(1), Flag("answers of the judge to each question; they must be unanimous")] = 1
+    judge_max_tokens: Annotated[int, Ge(1), Flag("limit of an answer of the judge; not part of the journal key")] = 1024
+    judge_concurrency: Annotated[int, Ge(1), Le(256), Flag("rows that a judge works on at a time", inert=True)] = 8
     judge_timeout: Annotated[float, Gt(0), Flag("seconds for one call of the judge", inert=True)] = 120.0
     leak_chars: Annotated[int, Ge(8), Flag("length of a text shared with real data that counts as a leak")] = 50
     leak_near: Annotated[float, Gt(0), Le(1), Flag("similarity to a real row that counts as a leak")] = 0.8
+    leak_identifiers: Annotated[Literal["any", "copied"], Flag("e-mails, phones, IBANs, cards and keys that count as a leak: any valid one, or those that stand in the real data")] = "any"
     command_timeout: Annotated[float, Gt(0), Flag("seconds that a command check may take on a row")] = 60.0
     command_sandbox: Annotated[Literal["none", "auto", "A", "B", "C"], Flag("isolation of command checks")] = "none"
+
+
+class Table(str):
+    """A check that a file spells out, as canonical JSON: `check`, and what it sets of its own."""
 
 
 class AuditPolicy(Settings):
@@ -168,6 +195,8 @@ class AuditPolicy(Settings):
     confidence: Annotated[float, Gt(0.5), Lt(1), Flag("confidence of the bound")] = 0.95
     max_n: Annotated[int, Ge(1), Flag("rows in the sample")] = 100
     report_format: Annotated[Literal["text", "json"], Flag("form of the verdict on stderr")] = "text"
+    calibration: Annotated[str, Flag("measured precision of the checks that verified these rows, written or added to", (), "FILE")] = ""
+    evidence: Annotated[str, Flag("evidence of verify about these rows, for --calibration", (), "FILE")] = ""
 
 
 class BlendPolicy(Settings):

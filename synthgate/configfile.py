@@ -5,18 +5,23 @@ Every mistake is one line, `file:line:column: key: what is wrong`, and all of th
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from typing import Annotated, Any, get_args
 
 from pydantic import ConfigDict, Field, ValidationError, create_model
 
-from synthgate.config import POLICIES, Bound, flags_of
+from synthgate.config import POLICIES, Bound, Table, VerifyPolicy, flags_of
 from synthgate.errors import ConfigError
 
-_HEADER = re.compile(r"\s*\[+\s*([^\]]+?)\s*\]")
+Key = tuple[str, ...]
+Fields = dict[str, tuple[Any, Any, Any]]  # name: type, how it is shown, default
+_OF_THE_RUN = ("check", "require", "evidence", "calibration", "truth", "by")  # not of one check
+_HEADER = re.compile(r"\s*(\[+)\s*([^\]]+?)\s*\]")
 _ITEM = re.compile(r"""\s*([\w"'][\w\-."' ]*?)\s*=""")
 
 
@@ -68,53 +73,83 @@ class _File:
         self, name: str, policy: type, values: dict[str, Any], found: dict[str, Any]
     ) -> Iterator[str]:
         """Yield what is wrong with the values of a table; what is right goes into `found`."""
-        # A list stands for a tuple, because TOML has no tuples.
-        given = {
-            key.replace("-", "_"): tuple(value) if isinstance(value, list) else value
-            for key, value in values.items()
-        }
+        given = _given(values)
+        tables: dict[int, Table] = {}
+        if policy is VerifyPolicy and isinstance(given.get("check"), tuple):
+            yield from self._tables((name, "check"), given["check"], tables)
+            given["check"] = tuple(map(_check_named, given["check"]))
+        yield from self._checked((name,), _model(policy.__name__, flags_of(policy)), given, found)
+        if tables and "check" in found:
+            named = enumerate(found["check"])
+            found["check"] = tuple(tables.get(number, each) for number, each in named)
+
+    def _tables(self, key: Key, items: tuple[Any, ...], found: dict[int, Table]) -> Iterator[str]:
+        """Yield what is wrong with the tables among some checks; the right ones go into `found`."""
+        own: Fields = {"check": (str, None, ...), "name": (str, None, "")}
+        own |= {k: kind for k, kind in flags_of(VerifyPolicy).items() if k not in _OF_THE_RUN}
+        for number, item in enumerate(items):
+            if isinstance(item, dict):
+                checked: dict[str, Any] = {}
+                model = _model("Check", own)
+                yield from self._checked((*key, str(number + 1)), model, _given(item), checked)
+                if checked:
+                    found[number] = Table(json.dumps(checked, sort_keys=True))
+
+    def _checked(
+        self, key: Key, model: Any, given: dict[str, Any], found: dict[str, Any]
+    ) -> Iterator[str]:
         try:
-            checked = _model(policy).model_validate(given)
+            checked = model.model_validate(given)
         except ValidationError as error:
             for each in error.errors():
-                yield self._wrong(name, policy, each)
+                yield self._wrong(key, list(model.model_fields), each)
             return
         found.update({key: getattr(checked, key) for key in given})
 
-    def _wrong(self, name: str, policy: type, error: Mapping[str, Any]) -> str:
-        key = str(error["loc"][0])
+    def _wrong(self, table: Key, known: list[str], error: Mapping[str, Any]) -> str:
+        key = (*table, str(error["loc"][0]))
         if error["type"] == "extra_forbidden":
-            return self.unknown((name, key), list(flags_of(policy)))
+            return self.unknown(key, known)
+        if error["type"] == "missing":
+            return self.finding(key, "is missing")
         near = ""
         if error["type"] == "literal_error":
             choices = re.findall(r"'([^']+)'", str(error["ctx"]["expected"]))
             near = _nearest(str(error["input"]), choices)
         reason = f"{_plain(error['msg'])} (got {_shown(error['input'])}){near}"
-        return self.finding((name, key), reason)
+        return self.finding(key, reason)
 
-    def unknown(self, key: tuple[str, ...], known: list[str]) -> str:
+    def unknown(self, key: Key, known: list[str]) -> str:
         """Return the finding for a key that nobody knows, the nearest known one named."""
         near = _nearest(key[-1], known) or f"; known are {', '.join(known)}"
         return self.finding(key, f"unknown key{near}")
 
-    def finding(self, key: tuple[str, ...], reason: str) -> str:
+    def finding(self, key: Key, reason: str) -> str:
         """Return the one line that says what is wrong with a key, and where it stands."""
         return f"{self.path}:{self._line_of(key)}:1: {'.'.join(key)}: {reason}"
 
-    def _line_of(self, key: tuple[str, ...]) -> int:
-        """Return the line where a key stands, else that of its table, else 1."""
-        wanted, here, best = _path(*self.table, *key), _path(), 1
+    def _line_of(self, key: Key) -> int:
+        """Return the line where a key stands, else that of the innermost table around it, else 1.
+
+        The tables of an array are numbered from 1.
+        """
+        wanted, here, best, depth = _path(*self.table, *key), _path(), 1, 0
+        seen: Counter[Key] = Counter()
         for number, line in enumerate(self.text.split("\n"), 1):
             if header := _HEADER.match(line):
-                full = here = _path(*header[1].split("."))
+                full = here = _path(*header[2].split("."))
+                if header[1] == "[[":
+                    seen[full] += 1
+                    here = (*full, str(seen[full]))
             elif item := _ITEM.match(line):
                 full = here + _path(*item[1].split("."))
             else:
                 continue
-            if full == wanted:
+            if wanted in (full, here):
                 return number
-            if full == wanted[:-1]:
-                best = number
+            around = here if header else full
+            if len(around) > depth and around == wanted[: len(around)]:
+                best, depth = number, len(around)
         return best
 
 
@@ -128,8 +163,21 @@ def _nearest(name: str, known: list[str]) -> str:
     return f"; did you mean {near[0]!r}?" if near else ""
 
 
-def _model(policy: type) -> Any:
-    """Return the policy as pydantic checks it.
+def _given(values: dict[str, Any]) -> dict[str, Any]:
+    """Return a table with our spelling of keys; a list stands for a tuple, which TOML has not."""
+    return {
+        key.replace("-", "_"): tuple(value) if isinstance(value, list) else value
+        for key, value in values.items()
+    }
+
+
+def _check_named(item: Any) -> Any:
+    """Return what names the check that a table spells out, and anything else as it is."""
+    return "" if isinstance(item, dict) else item
+
+
+def _model(name: str, fields: Fields) -> Any:
+    """Return settings as pydantic checks them.
 
     Strict: a setting of "0.9" where a number belongs is a mistake, not a number.
     """
@@ -140,10 +188,10 @@ def _model(policy: type) -> Any:
         return Annotated[get_args(kind)[0], Field(**limits)] if notes else kind
 
     known: dict[str, Any] = {
-        name: (bounded(kind), default) for name, (kind, _, default) in flags_of(policy).items()
+        key: (bounded(kind), default) for key, (kind, _, default) in fields.items()
     }
     shape = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, protected_namespaces=())
-    return create_model(policy.__name__, __config__=shape, **known)
+    return create_model(name, __config__=shape, **known)
 
 
 def _plain(message: str) -> str:

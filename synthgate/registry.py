@@ -18,9 +18,20 @@ BUILTIN: dict[str, dict[str, str]] = {
         "agree": "synthgate.verifiers.agree:build",
         "answer": "synthgate.verifiers.answer:build",
         "arithmetic": "synthgate.verifiers.arithmetic:build",
+        "human": "synthgate.verifiers.human:build",
+        "judge": "synthgate.verifiers.judge:build",
+        "leak": "synthgate.verifiers.leak:build",
+        "command": "synthgate.verifiers.command:build",
+        "exec": "synthgate.verifiers.exec:build",
+        "retrieve": "synthgate.verifiers.retrieve:build",
         "rule": "synthgate.verifiers.rule:build",
+        "schema": "synthgate.verifiers.schema:build",
     },
-    "embedders": {"static": "synthgate.embedders.static:build"},
+    "embedders": {
+        "sentence-transformers": "synthgate.embedders.sentences:build",
+        "static": "synthgate.embedders.static:build",
+        "tfidf": "synthgate.embedders.tfidf:build",
+    },
     "generators": {"chat": "synthgate.generators.chat:build"},
 }
 

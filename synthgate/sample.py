@@ -9,18 +9,15 @@ from __future__ import annotations
 import hashlib
 import heapq
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
 from synthgate.errors import BadLine, InputError, Stale, UsageError
+from synthgate.labels import WORST_FIRST, Label, Said, read_label
 from synthgate.provenance import attach
 from synthgate.rows import OURS, Row, lot, parse
 from synthgate.stats.plan import make_plan
-
-WORST_FIRST = ("fail", "edit", "unsure", "pass")
-_FIELDS = ("id", "verdict", "reviewer", "plan")
 
 
 class AuditPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -175,22 +172,13 @@ def check_set(plan: AuditPlan, ids: Sequence[bytes], path: str) -> None:
 # --- labels -----------------------------------------------------------------------------
 
 
-class Label(msgspec.Struct, frozen=True):
-    """What one reviewer said about one row; `more` is whatever else the line held."""
-
-    id: str
-    verdict: str
-    reviewer: str
-    more: dict[str, Any] = {}
-
-
 class Labels:
     """The labels of one plan, checked line by line as they are added."""
 
     def __init__(self, plan: AuditPlan) -> None:
         self.plan = plan
         self._sample = set(plan.sample)
-        self._by_id: dict[str, dict[str, Label]] = {}
+        self._said = Said()
 
     def add(self, row: Row) -> bool:
         """Add one label line; return False where it says again what is known.
@@ -198,31 +186,25 @@ class Labels:
         Raises `InputError` when it is no label or contradicts an earlier one of its reviewer, and
         `Stale` when it is about another sample.
         """
-        label = _label(row)
+        label = read_label(row)
         where = f"{row.file}:{row.line}"
         if row.value.get("plan", self.plan.plan) != self.plan.plan:
             raise Stale(f"{where}: is a label for another plan")
         if label.id not in self._sample:
             raise Stale(f"{where}: {label.id[:64]} is not in the plan's sample")
-        known = self._by_id.setdefault(label.id, {}).setdefault(label.reviewer, label)
-        if known.verdict != label.verdict:
-            raise InputError(
-                f"{where}: {label.reviewer} says {label.verdict} and said {known.verdict} "
-                f"about {label.id}"
-            )
-        return known is label
+        return self._said.add(row, label)
 
     @property
     def reviewers(self) -> list[str]:
         """The names of everybody who labelled."""
-        return sorted({name for labels in self._by_id.values() for name in labels})
+        return sorted({name for labels in self._said.by_id.values() for name in labels})
 
     @property
     def verdicts(self) -> dict[str, str]:
         """The verdict on each labelled id: the worst one given, so that any doubt counts."""
         return {
             row_id: min((each.verdict for each in labels.values()), key=WORST_FIRST.index)
-            for row_id, labels in self._by_id.items()
+            for row_id, labels in self._said.by_id.items()
         }
 
     @property
@@ -243,18 +225,23 @@ class Labels:
 
     def _ordered(self) -> Iterator[Label]:
         for row_id in dict.fromkeys(self.plan.sample):
-            yield from (label for _, label in sorted(self._by_id.get(row_id, {}).items()))
+            yield from (label for _, label in sorted(self._said.by_id.get(row_id, {}).items()))
 
 
-def _label(row: Row) -> Label:
-    """Return the label on a line, or raise `InputError` naming the line."""
-    where, value = f"{row.file}:{row.line}", row.value
-    for name in ("id", "verdict", "reviewer"):
-        if not isinstance(value.get(name), str) or not value[name].strip():
-            raise InputError(f"{where}: a label needs a text in {name!r}")
-    if value["verdict"] not in WORST_FIRST:
-        raise InputError(
-            f"{where}: verdict {value['verdict'][:40]!r} is not pass, fail, edit or unsure"
-        )
-    more = {key: each for key, each in value.items() if key not in _FIELDS}
-    return Label(value["id"], value["verdict"], value["reviewer"], more)
+def looked_at(plan: AuditPlan, verdicts: Mapping[str, str]) -> tuple[tuple[str, ...], int]:
+    """Return the sampled ids on which a precision may be measured, and in how many looks.
+
+    Labelling may end at a pass point, at the failure that stops the audit, or with the sample; at
+    any other point somebody may have chosen to end it. With all labels there, all count.
+    """
+    looks = len({*plan.pass_points, len(plan.sample)}) + 1
+    if all(row_id in verdicts for row_id in plan.sample):
+        return plan.sample, looks
+    failures = 0
+    for number, row_id in enumerate(plan.sample, 1):
+        if row_id not in verdicts:
+            break
+        failures += verdicts[row_id] != "pass"
+        if failures >= plan.stop_at_failures or number >= plan.pass_points[failures]:
+            return plan.sample[:number], looks
+    return (), looks

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ from synthgate.errors import UsageError
 from synthgate.formats import named
 from synthgate.provenance import Stamp, read
 from synthgate.rows import Row
-from synthgate.verifiers import Bench, Verdict, assemble
+from synthgate.verifiers import Bench, Verdict, Verifier, assemble
 from synthgate.verifiers.independence import PERSON, family, relation
+from synthgate.verifiers.lineage import identity
 from tests.conftest import Done, read_rows, synthgate, write_rows
 
 SHAPE = named("input/output")
@@ -38,9 +40,14 @@ def row(prompt: str, response: str, generator: str, *, real: bool = False) -> Ro
 
 def judge(ours: Row, *others: Row, reason: str = "") -> Verdict:
     """Return the verdict on one row against a file that holds the others."""
-    bench = Bench(VerifyPolicy(allow_dependent=reason), lambda _: (others, SHAPE), lambda _: "")
+    return agree(others, allow_dependent=reason).check(ours, SHAPE)
+
+
+def agree(others: Sequence[Row], **settings: Any) -> Verifier:
+    """Return the check against some rows."""
+    bench = Bench(VerifyPolicy(**settings), lambda _: (others, SHAPE), lambda _: "")
     (check,) = assemble(["agree:other.jsonl"], bench)
-    return check.check(ours, SHAPE)
+    return check
 
 
 # --- who may vouch ----------------------------------------------------------------------
@@ -67,27 +74,42 @@ def test_relation_is_symmetric_and_never_lenient(one: str, other: str) -> None:
     assert not one or relation(one, "") == "unknown"
 
 
+def oracle(used: list[tuple[str, str]], ours: str, share: float) -> str:
+    """Return the outcome by the rule on the page: one voice for each model, ties say nothing."""
+    voices = {}
+    for who in {identity(maker) for maker, _ in used}:
+        said = [answer for maker, answer in used if identity(maker) == who]
+        best = max(said.count(answer) for answer in said)
+        voices[who] = {answer for answer in said if said.count(answer) == best}
+    agreeing = [who for who, said in voices.items() if said == {ours}]
+    if len(agreeing) / len(voices) >= share:
+        return "pass"
+    return "abstain" if any(ours in said for said in voices.values()) else "fail"
+
+
 @given(
     st.sampled_from(MAKERS),
-    st.lists(st.tuples(st.sampled_from(MAKERS), st.sampled_from(["5", "7"])), max_size=4),
+    st.lists(st.tuples(st.sampled_from(MAKERS), st.sampled_from(["5", "7", "9"])), max_size=7),
     st.sampled_from(["", "only a test"]),
+    st.sampled_from([1.0, 0.6]),
 )
-def test_only_independent_answers_count(ours: str, others: list[tuple[str, str]], why: str) -> None:
+def test_only_independent_answers_count(
+    ours: str, others: list[tuple[str, str]], why: str, share: float
+) -> None:
     """An oracle over all makers: independent answers first, dependent ones only with a reason."""
     rows = [row("p", f"A: {answer}", maker) for maker, answer in others]
-    kinds = {kind: [a for m, a in others if relation(ours, m) == kind] for kind in
+    kinds = {kind: [each for each in others if relation(ours, each[0]) == kind] for kind in
              ("independent", "family", "unknown")}  # fmt: skip
     used = kinds["independent"] or [*kinds["family"], *kinds["unknown"]]
+    check, mine = agree(rows, allow_dependent=why, agree_share=share), row("p", "A: 5", ours)
     if others and (not used or (not kinds["independent"] and not why)):
-        with pytest.raises(UsageError, match=r"^agree:other\.jsonl: rows\.jsonl:3: "):
-            judge(row("p", "A: 5", ours), *rows, reason=why)
+        for refuse in (check.check, lambda each, shape: check.prepare([each], shape)):
+            with pytest.raises(UsageError, match=r"^agree:other\.jsonl: rows\.jsonl:3: "):
+                refuse(mine, SHAPE)
         return
-    verdict = judge(row("p", "A: 5", ours), *rows, reason=why)
-    expected = {
-        (True, False): "pass", (False, True): "fail",
-        (True, True): "abstain", (False, False): "abstain",
-    }[("5" in used, "7" in used)]  # fmt: skip
-    assert verdict.outcome == expected
+    check.prepare([mine], SHAPE)
+    verdict = check.check(mine, SHAPE)
+    assert verdict.outcome == (oracle(used, "5", share) if used else "abstain")
     dependent = bool(used) and not kinds["independent"]
     assert verdict.override == (f"allow-dependent: {why}" if dependent else "")
 
@@ -96,11 +118,21 @@ def test_only_independent_answers_count(ours: str, others: list[tuple[str, str]]
     ("ours", "theirs", "said"),
     [
         ("gpt-4", "gpt-4", "only 'gpt-4' itself answered this prompt"),
-        ("gpt-4", "x/GPT-3", "'x/GPT-3' would vouch for 'gpt-4'.* family 'gpt'; --allow-dependent"),
-        ("", "gpt-4", "the generator of this row is unknown; --allow-dependent"),
+        ("gpt-4", "x/GPT-4-GGUF", "only 'gpt-4' itself answered this prompt"),
+        (
+            "gpt-4",
+            "x/GPT-3",
+            "'x/GPT-3' would vouch for 'gpt-4', and both go back to 'gpt'; --allow",
+        ),
+        ("zephyr-7b", "phi-3", "both go back to 'gpt'; --allow-dependent REASON"),
+        (
+            "",
+            "gpt-4",
+            "the generator of this row is unknown; .*--generator NAME; --allow-dependent",
+        ),
         ("gpt-4", "", "the generator of the other answer is unknown"),
-        ("6b", "gpt-4", "the generator of this row '6b' tells no family"),
-        ("gpt-4", "6b", "the generator of the other answer '6b' tells no family"),
+        ("6b", "gpt-4", "the generator of this row, '6b', is in no table.*match = \"6 b\""),
+        ("gpt-4", "6b", "the generator of the other answer, '6b', is in no table"),
     ],
 )
 def test_a_refusal_says_who(ours: str, theirs: str, said: str) -> None:
@@ -109,12 +141,33 @@ def test_a_refusal_says_who(ours: str, theirs: str, said: str) -> None:
         judge(row("p", "A: 5", ours), row("p", "A: 5", theirs))
 
 
+def test_a_lineage_that_is_declared_counts(tmp_path: Path) -> None:
+    """`--lineage` makes an unknown generator a known one, for the command as well."""
+    source, other = files(tmp_path)
+    table = tmp_path / "lineage.toml"
+    table.write_text('[[model]]\nmatch = "acme"\nfamily = "acme"\n')
+    argv = ["verify", source, "--generator", "acme-7b", "--check", f"agree:{other}"]
+    assert synthgate(*argv).code == 2
+    done = synthgate(*argv, "--lineage", table)
+    assert (done.code, len(done.rows)) == (0, 1), done.err
+    table.write_text('[[model]]\nmatch = "acme"\nfamily = "acme"\nbase = "llama"\n')
+    refused = synthgate(*argv, "--lineage", table)
+    assert (refused.code, "both go back to 'llama'" in refused.err) == (2, True)
+
+
 def test_the_same_generator_never_vouches() -> None:
     """No reason makes a generator its own witness."""
     with pytest.raises(UsageError, match="itself"):
         judge(row("p", "A: 5", "gpt"), row("p", "A: 5", "gpt"), reason="because")
     verdict = judge(row("p", "A: 5", "gpt"), row("p", "A: 5", "gpt"), row("p", "A: 7", "llama"))
     assert (verdict.outcome, verdict.reason) == ("fail", "differs")
+
+
+def test_a_row_without_an_answer_needs_no_witness() -> None:
+    """Where a row fails anyway, its generator's own answers are no reason to refuse the input."""
+    check, silent = agree([row("p", "A: 5", "gpt")]), row("p", "I do not know", "gpt")
+    check.prepare([silent], SHAPE)
+    assert check.check(silent, SHAPE).outcome == "fail"
 
 
 def test_people_are_independent() -> None:
@@ -133,12 +186,54 @@ def test_verdicts() -> None:
     assert judge(ours, seven).outcome == "fail"
     mixed = judge(ours, five, seven)
     assert (mixed.outcome, mixed.reason) == ("abstain", "others_disagree")
-    assert (mixed.evidence["others"], mixed.evidence["agreeing"]) == (2, 1)
+    assert mixed.evidence == {
+        "answer": "$5.00", "others": 2, "agreeing": 1, "share": 0.5, "majority": "",
+        "models": ["llama", "qwen"],
+    }  # fmt: skip
     assert judge(ours).reason == "no_other_answer"
     assert judge(ours, row("another prompt", "5", "llama")).reason == "no_other_answer"
     assert judge(ours, row("p q", "I do not know", "llama")).reason == "no_other_answer"
     silent = judge(row("p q", "I do not know", "gpt"), row("p q", "I do not know", "llama"))
     assert (silent.outcome, silent.reason) == ("fail", "no_answer")
+
+
+def test_a_model_has_one_voice() -> None:
+    """Three samples of one model are one witness, who says what it says most often."""
+    thrice = [
+        row("p", "A: 5", "llama"),
+        row("p", "A: 5", "x/Llama-GGUF"),
+        row("p", "A: 7", "llama"),
+    ]
+    ours = row("p", "A: 5", "gpt")
+    assert judge(ours, *thrice).outcome == "pass"
+    assert judge(ours, *thrice).evidence["others"] == 1
+    outvoted = judge(ours, *thrice, row("p", "A: 7", "qwen"), row("p", "A: 7", "mistral"))
+    assert (outvoted.outcome, outvoted.evidence["majority"]) == ("abstain", "7")
+    assert outvoted.evidence["share"] == 0.3333
+    undecided = judge(ours, *thrice[1:])
+    assert (undecided.outcome, undecided.reason) == ("abstain", "others_disagree")
+    assert judge(row("p", "A: 9", "gpt"), *thrice[1:]).outcome == "fail"
+
+
+def test_a_share_is_enough_when_it_is_asked_for() -> None:
+    """`agree_share` lets a majority pass a row; the default wants them all."""
+    others = [row("p", "A: 5", who) for who in ("llama", "qwen")] + [row("p", "A: 7", "mistral")]
+    assert agree(others).check(row("p", "A: 5", "gpt"), SHAPE).outcome == "abstain"
+    majority = agree(others, agree_share=0.6)
+    assert majority.check(row("p", "A: 5", "gpt"), SHAPE).outcome == "pass"
+    assert majority.check(row("p", "A: 7", "gpt"), SHAPE).outcome == "abstain"
+    assert majority.check(row("p", "A: 8", "gpt"), SHAPE).outcome == "fail"
+
+
+def test_the_config_is_what_decides() -> None:
+    """Other answers, another share or another consent make another check; a path does not."""
+    five, seven = row("p", "A: 5", "llama"), row("p", "A: 7", "llama")
+    configs = [
+        agree([five]), agree([seven]), agree([five], agree_share=0.6),
+        agree([five], allow_dependent="x"),
+    ]  # fmt: skip
+    assert len({json.dumps(check.config) for check in configs}) == 4
+    assert agree([five]).config == agree([five]).config
 
 
 # --- the command ------------------------------------------------------------------------
@@ -182,7 +277,7 @@ def test_the_command_compares_across_shapes(tmp_path: Path) -> None:
 def test_the_override_stands_in_the_rows_that_used_it(tmp_path: Path) -> None:
     """`--allow-dependent` is recorded where it was needed, once, beside what stood there."""
     source, other = files(tmp_path)
-    argv = ["--check", f"agree:{other}", "--check", f"agree:{other}"]
+    argv = ["--check", f"agree:{other}", "--check", f"again=agree:{other}"]
     refused = synthgate("verify", source, "--generator", "llama2", *argv)
     assert (refused.code, refused.out) == (2, b"")
     assert refused.err.count("synthgate: ") == 1

@@ -17,7 +17,7 @@ from synthgate.config import VerifyPolicy
 from synthgate.errors import UsageError
 from synthgate.formats import named
 from synthgate.provenance import Stamp, read
-from synthgate.verifiers import Bench, Verdict, assemble
+from synthgate.verifiers import Bench, Verdict, Verifier, assemble
 from synthgate.verifiers.answer import equals, gold_of
 from synthgate.verifiers.final import final
 from tests.conftest import read_rows, synthgate, write_rows
@@ -26,14 +26,29 @@ MODELS = ("6b_finetuning", "6b_verification", "175b_finetuning", "175b_verificat
 SHAPE = named("input/output")
 
 
-def judge(response: str, gold: Any = None, check: str = "answer", **fields: Any) -> Verdict:
-    """Return the verdict of a fresh check on one row."""
+def check_of(spec: str = "answer", **settings: Any) -> Verifier:
+    """Return a fresh check with these settings."""
+    bench = Bench(VerifyPolicy(**settings), lambda _: ((), SHAPE), lambda _: "")
+    (built,) = assemble([spec], bench)
+    return built
+
+
+def ask(check: Verifier, response: str, gold: Any = None, **fields: Any) -> Verdict:
+    """Return the verdict of a check on one row."""
     row = {"input": "?", "output": response, **fields}
     if gold is not None:
         row["answer"] = gold
-    bench = Bench(VerifyPolicy(), lambda _: ((), SHAPE), lambda _: "")
-    (built,) = assemble([check], bench)
-    return built.check(read(json.dumps(row).encode(), "f", 1, Stamp().provenance), SHAPE)
+    return check.check(read(json.dumps(row).encode(), "f", 1, Stamp().provenance), SHAPE)
+
+
+def judge(response: str, gold: Any = None, check: str = "answer", **fields: Any) -> Verdict:
+    """Return the verdict of a fresh check on one row."""
+    return ask(check_of(check), response, gold, **fields)
+
+
+def said(verdict: Verdict) -> str:
+    """Return a verdict in a word or two."""
+    return f"{verdict.outcome} {verdict.reason}".strip()
 
 
 # --- the truth of published flags -------------------------------------------------------
@@ -119,10 +134,10 @@ def test_a_gold_of_json_is_the_number_it_shows(value: float) -> None:
 )  # fmt: skip
 def test_hostile_answers_cost_nothing(text: str) -> None:
     """No text makes the check build huge numbers or run for long; what it cannot read is text."""
-    start = time.perf_counter()
+    start = time.process_time()
     assert judge(text, 18).outcome == "fail"
     assert judge("A: 18", text).outcome != "pass"
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 20  # quadratic would be hours
 
 
 @pytest.mark.parametrize("text", ["1e401", "1e-401", "9" * 401, "1/" + "9" * 401])
@@ -149,7 +164,8 @@ def test_any_text_gets_a_verdict(text: str) -> None:
         ("The answer is 2 1/2 hours", "2.5"), ("A: -1.8 billion", -1800000000),
         ("so \\( 2 + 1 = 3 \\).", 3), ("\\boxed{\\frac{1}{2}}", "0.5"),
         ("\\boxed{12{,}345}", 12345), ("A: 50%", 50), ("A: 5", "5 dollars per day"),
-        ("A: 7\nWait.\nA: 8", 8), ("A: 7\nB\n#### 8", 8), ("Final answer:\n\n42 km", 42),
+        ("\\boxed{(1, 2)}", "(1,2)"), ("A: 8\nWait.\nA: 8.0", 8),
+        ("A:\nB\n#### 8", 8), ("Final answer:\n\n42 km", 42),
         ("She has 9 - 4 = 5 eggs left", 5), ("Answer: (B) London", "B"), ("I pick (c).", "C"),
         ("The answer is B because it is", "b"), ("so it is option D", "(D)"), ("A", "A"),
         ("The answer is **Paris**.", "paris"), ("Paris", "Paris"), ("A: Café", "Cafe\u0301"),
@@ -166,12 +182,14 @@ def test_right_answers_pass(response: str, gold: Any) -> None:
 @pytest.mark.parametrize(
     ("response", "gold"),
     [
-        ("A: 8\nA: 7", 8), ("A: 12:30", 12), ("A: 10-12", 10), ("A: 10 or 12", 10), ("A: 2^10", 2),
+        ("A: 7\nA: 7", 8), ("A: 12:30", 12), ("A: 10-12", 10), ("A: 10 or 12", 10), ("A: 2^10", 2),
         ("A: 2 * 10", 2), ("A: 5 million", 5), ("A: 18x", 18), ("A: 5, 6", 5),
         ("A: 2024-05-01", 2024),
         ("A: 3\u221a2", 3), ("A: 10\u00b2", 102), ("A: 0.333333", "1/3"), ("A: 1e6", 1),
         ("A: A or B", "A"), ("Answer: A dozen", "A"), ("A: Paris, or London", "Paris"),
         ("A: 18 19", "1819"), ("A: -18", 18), ("A: 1,2", 12), ("A: CO2", 2), ("A: 01/02/2024", 1),
+        ("The answer is not 5", 5), ("A: more than 5", 5), ("A: at least 5 or so", 5),
+        ("41. No, 42.", 41), ("A: 2", "2\\alpha"), ("A: 2\\alpha", 2), ("A: it isn't 5", 5),
     ],
 )  # fmt: skip
 def test_wrong_answers_fail(response: str, gold: Any) -> None:
@@ -185,7 +203,9 @@ def test_no_answer_fails(response: str) -> None:
     assert (judge(response, 18).outcome, judge(response, 18).reason) == ("fail", "no_answer")
 
 
-@pytest.mark.parametrize("gold", [None, "", "  ", [], {}, ["5"], "why not ####  "])
+@pytest.mark.parametrize(
+    "gold", [None, "", "  ", [], {}, ["5", ""], [[5]], [None], "why not ####  "]
+)
 def test_no_gold_abstains(gold: Any) -> None:
     """Without a gold answer nothing can be told: that is neither a pass nor a fail."""
     verdict = judge("A: 5", gold)

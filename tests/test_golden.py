@@ -26,6 +26,7 @@ REWRITE = bool(os.environ.get("SYNTHGATE_REWRITE_GOLDEN"))
 # (what it looks like, what stands for it): hashes of the version, the version, elapsed time.
 MASKS = (
     (rb'("run": ?)"[0-9a-f]{16}"', rb'\1"<run>"'),
+    (rb'("config": ?)"[0-9a-f]{16}"', rb'\1"<config>"'),
     (rb'("settings_digest": ?)"[0-9a-f]{64}"', rb'\1"<settings>"'),
     (rb'("version": ?)"[^"]*"', rb'\1"<version>"'),
     (rb'("seconds": ?)[0-9.]+', rb"\1<seconds>"),

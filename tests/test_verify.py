@@ -6,7 +6,6 @@ import json
 import re
 import tempfile
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from synthgate.formats import Shape, named
 from synthgate.provenance import Stamp, read
 from synthgate.rows import Decision, Row
 from synthgate.stages.verify import verify
-from synthgate.verifiers import Outcome, Verdict
+from synthgate.verifiers import Kind, Outcome, Verdict, Verifier
 from tests.conftest import read_rows, synthgate, write_rows
 from tests.strategies import plain_rows
 
@@ -120,16 +119,15 @@ def combined(said: Iterable[str]) -> str:
 # --- the stage on made-up checks --------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Fixed:
-    """A check that says what it is told to, except of the blank canary."""
+class Fixed(Verifier):
+    """A check that says what it is told to, except of an answer that was made up."""
 
-    name: str
-    says: Callable[[Row], Verdict]
+    def __init__(self, name: str, says: Callable[[Row], Verdict], kind: Kind = "function") -> None:
+        self.name, self.says, self.kind = name, says, kind
 
     def check(self, row: Row, shape: Shape) -> Verdict:
-        blank = not (shape.response(row.value) or "").strip()
-        return Verdict("fail") if blank else self.says(row)
+        made_up = len((shape.response(row.value) or "").strip()) < 2
+        return Verdict("fail") if made_up else self.says(row)
 
 
 def fixed(name: str, outcome: Outcome, **fields: Any) -> Fixed:
@@ -164,6 +162,11 @@ def test_the_policy_is_no_fail_no_error_and_one_pass(said: list[Outcome]) -> Non
     assert marks == ("" if expected else " ".join(passed))
 
 
+def said(line: dict[str, Any], at: int = 0) -> dict[str, Any]:
+    """Return what one check said, without what it is."""
+    return {k: v for k, v in line["checks"][at].items() if k not in ("kind", "config")}
+
+
 def test_names_of_passed_checks_accumulate() -> None:
     """`verified_by` keeps what was there and names each passed check once."""
     row = stamped(verified_by="answer human")
@@ -174,10 +177,14 @@ def test_names_of_passed_checks_accumulate() -> None:
     assert decision.row.payload == row.payload
 
 
+def older() -> Row:
+    return stamped(override="older")
+
+
 def test_overrides_accumulate() -> None:
     """`override` keeps what was there and names each used guard once; a reject names none."""
     off = fixed("agree", "pass", override="allow: a; b")
-    decision, line = one(off, off, row=stamped(override="older"))
+    decision, line = one(off, fixed("also", "pass", override="allow: a; b"), row=older())
     assert decision.row.provenance.override == "older; allow: a; b"
     assert one(off, row=decision.row)[0].row.provenance.override == "older; allow: a; b"
     assert line["checks"][0]["override"] == "allow: a; b"
@@ -192,7 +199,7 @@ def test_a_check_that_breaks_down_is_an_error() -> None:
 
     decision, line = one(Fixed("plugin", boom), fixed("answer", "pass"))
     assert (decision.reason, decision.detail) == ("error:plugin", "KeyError")
-    assert line["checks"][0] == {"check": "plugin", "verdict": "error", "reason": "KeyError"}
+    assert said(line) == {"check": "plugin", "verdict": "error", "reason": "KeyError"}
     nothing: Any = Fixed("plugin", lambda _: None)  # type: ignore[arg-type, return-value]
     assert one(nothing)[0].reason == "error:plugin"
     odd: Any = fixed("plugin", "passed")  # type: ignore[arg-type]
@@ -217,16 +224,26 @@ def test_evidence_cannot_pose_as_a_verdict() -> None:
     assert (shown["check"], shown["verdict"], shown["big"]) == ("plugin", "fail", 2**70)
 
 
-@dataclass(frozen=True)
-class Lenient:
+class Lenient(Verifier):
     """A check that passes one kind of blank answer, and every answer that is none."""
 
-    passes: str
-    name: str = "lenient"
+    name = "lenient"
+
+    def __init__(self, passes: str) -> None:
+        self.passes = passes
 
     def check(self, row: Row, shape: Shape) -> Verdict:
         text = shape.response(row.value) or ""
         return Verdict("pass" if text.strip() or text == self.passes else "fail")
+
+
+def test_no_text_of_a_check_ends_the_run() -> None:
+    """Half of a surrogate pair in a reason or in evidence is written as something readable."""
+    for said in (Verdict("fail", "\ud800"), Verdict("fail", "x", {"seen": ["\udfff", {"n": 1}]})):
+        decision, line = one(Fixed("odd", lambda _, said=said: said))  # type: ignore[misc]
+        assert decision.reason == "fail:odd"
+        decision.detail.encode()
+        assert line["checks"][0]["reason"] in ("?", "x")
 
 
 @pytest.mark.parametrize("blank", ["", "   "])
@@ -266,7 +283,7 @@ def test_rows_rejects_and_evidence(tmp_path: Path) -> None:
     assert list(noted[0]) == ["id", "file", "line", "verdict", "checks"]
     assert noted[0]["id"] == done.rows[0]["_synthgate"]["id"]
     assert [line["verdict"] for line in noted] == ["pass", "fail", "abstain"]
-    assert noted[1]["checks"][1] == {
+    assert said(noted[1], 1) == {
         "check": "arithmetic",
         "verdict": "fail",
         "reason": "wrong_equation",

@@ -1,8 +1,9 @@
 """Let the rows through only if the labels prove the set, and say what was proved.
 
 Rows flow on PASS, without those that a reviewer did not pass. Nothing flows on STOP (exit 3),
-on too few labels (5), or when rows, plan and labels do not belong together (6). Memory: 100 bytes
-a row; two passes (stdin is kept in a temporary file).
+on too few labels (5), or when rows, plan and labels do not belong together (6). With --calibration
+the precision of the checks that passed the labelled rows is measured for `verify`. Memory: 100
+bytes a row; two passes (stdin is kept in a temporary file).
 
 Example: synthgate audit gate verified.jsonl --plan plan.json --labels log.jsonl -o audited.jsonl
 """
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 COMMAND = Command(
     "audit-gate",
     groups=(Stamping, Declaring),
-    fields=("plan", "labels", "certificate", "report_format"),
+    fields=("plan", "labels", "certificate", "report_format", "calibration", "evidence"),
     table="audit",
 )
 CERTIFICATE = "certificate.json"
@@ -43,6 +44,8 @@ def run(io: Session, policy: AuditPolicy) -> int:
 
     if not policy.labels:
         raise UsageError("name the labels with --labels FILE")
+    if bool(policy.calibration) != bool(policy.evidence):
+        raise UsageError("--calibration FILE and --evidence FILE go together")
     io.quiet = io.quiet or policy.report_format == "json"
     source = io.source(again=True)
     if policy.labels == "-" and "-" in source.paths:
@@ -79,6 +82,7 @@ def _retract(proof: Sink | None) -> None:
 def _gate(io: Session, policy: AuditPolicy, source: Source, proof: Sink | None) -> str:
     """Recompute everything, judge, and release or withhold; return the verdict."""
     from synthgate.cli.audit_import import read_plan_of
+    from synthgate.cli.calibrate import calibrate
     from synthgate.errors import InputError
     from synthgate.sample import Labels, check_set, frozen_ids
     from synthgate.stages.audit import judge
@@ -93,6 +97,8 @@ def _gate(io: Session, policy: AuditPolicy, source: Source, proof: Sink | None) 
         labels.add(row)
     found = judge(plan, labels.verdicts)
     io.manifest.findings = _findings(plan, labels, found)
+    if policy.calibration:
+        calibrate(io, policy, plan, labels)
     if found.verdict == "PASS":
         _release(io, source, ids, (plan, labels, found), proof)
     else:

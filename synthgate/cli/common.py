@@ -33,7 +33,7 @@ from synthgate.provenance import Stamp, attach, emit, run_hash
 from synthgate.rows import REJECT, Decision, Row
 from synthgate.text import printable
 
-REFERENCES = ("agree", "against", "labels")
+REFERENCES = ("check", "against", "labels")
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Session(contextlib.ExitStack):
     ) -> Source:
         """Return the rows of some inputs, stamped as declared; the default is the command's own.
 
-        A source with a role `agree`, `against` or `labels` is reference material: its rows are not
+        A source with a role `check`, `against` or `labels` is reference material: its rows are not
         counted, limited, rejected or stamped with what is declared about the command's own.
         """
         paths = list(inputs) or list(self.options.inputs)
@@ -129,11 +129,15 @@ class Session(contextlib.ExitStack):
         first = self.watched(chain(head, rows))
         return (_Again(first, source) if again else first), shape
 
-    def reference(self, path: str, role: str) -> tuple[Iterable[Row], Shape]:
-        """Return the rows of a file that is only consulted, and their own shape."""
+    def records(self, path: str, role: str) -> Iterable[Row]:
+        """Return the rows of a file that is only consulted, whatever their shape."""
         if path == "-" and "-" in (self.options.inputs or ("-",)):
             raise UsageError(f"{role}: stdin holds the rows themselves; name a file")
-        rows = iter(self.source([path], role=role))
+        return iter(self.source([path], role=role))
+
+    def reference(self, path: str, role: str) -> tuple[Iterable[Row], Shape]:
+        """Return the rows of a file that is only consulted, and their own shape."""
+        rows = iter(self.records(path, role))
         head = list(islice(rows, DETECT_ROWS))
         if not head:
             return (), EMPTY
@@ -313,3 +317,10 @@ class _Again:
     def __iter__(self) -> Iterator[Row]:
         first, self._first = self._first, None
         return first if first is not None else iter(self._source)
+
+    @property
+    def seekable(self) -> bool:
+        return self._source.seekable
+
+    def only(self, numbers: Iterable[int]) -> Iterator[Row]:
+        return self._source.only(numbers)

@@ -67,23 +67,12 @@ def _refuse(policy: GeneratePolicy) -> None:
 
 
 def _secret(policy: GeneratePolicy) -> str:
-    """Return the API key; nothing of it, nor what may be it, is ever shown."""
+    """Return the API key, which only a run that asks a server needs."""
     import os
-    import re
 
-    from synthgate.errors import UsageError
+    from synthgate.generators.keys import api_key
 
-    name = policy.api_key_env
-    if not name or policy.offline:
-        return ""
-    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
-        raise UsageError("--api-key-env takes the name of an environment variable, not the key")
-    secret = os.environ.get(name, "").strip()
-    if not secret:
-        raise UsageError("the environment variable named by --api-key-env is not set, or empty")
-    if not re.fullmatch(r"[!-~]+", secret):
-        raise UsageError("the API key holds characters that cannot be sent")
-    return secret
+    return "" if policy.offline else api_key("--api-key-env", policy.api_key_env, os.environ.get)
 
 
 def _journal(io: Session, policy: GeneratePolicy) -> Journal | None:

@@ -10,6 +10,7 @@ from typing import Any
 from synthgate.config import flags_of
 from synthgate.errors import OutputError
 from synthgate.manifest import Manifest
+from synthgate.verifiers.specs import files_of
 
 
 def document(manifest: Manifest) -> bytes:
@@ -43,6 +44,5 @@ def files_named(settings: Any, values: Mapping[str, Any]) -> Iterator[str]:
             continue
         value = values.get(name, "")
         for each in (value,) if isinstance(value, str) else value:
-            path = each if flag.metavar == "FILE" else each.partition(":")[2]
-            if path not in ("", "-"):
-                yield path
+            paths = (each,) if flag.metavar == "FILE" else files_of(each)
+            yield from (path for path in paths if path not in ("", "-"))

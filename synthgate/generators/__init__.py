@@ -33,13 +33,15 @@ class Answer:
     """What became of a request: a text, or the reason why there is none.
 
     `reason` is empty for a usable answer; otherwise the cause (`truncated`, `refused`,
-    `not_in_journal`, ...), with `detail` in words. `key` is the journal key of the raw answer.
+    `not_in_journal`, ...), with `detail` in words. `key` is the journal key of the raw answer;
+    `served` is what the server says the model is, which proves nothing.
     """
 
     text: str = ""
     reason: str = ""
     detail: str = ""
     key: str = ""
+    served: str = ""
 
 
 class Generator(Protocol):

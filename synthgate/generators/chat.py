@@ -47,6 +47,7 @@ class Chat:
         self._stop: SynthgateError | None = None
         self._stopped = asyncio.Event()
         self._not_before = 0.0
+        self._counting = threading.Lock()
 
     def answers(self, requests: Iterable[Request]) -> Iterator[Answer]:
         """Yield one answer for each request, in order, a bounded number of requests ahead.
@@ -72,7 +73,8 @@ class Chat:
         found = self._on_record(key)
         if not found:
             return asyncio.run_coroutine_threadsafe(self._settle(request, key), self._loop)
-        self._bench.counts["replayed"] += 1
+        with self._counting:  # several threads may ask
+            self._bench.counts["replayed"] += 1
         future = Future[Answer]()
         future.set_result(found)
         return future
@@ -189,13 +191,13 @@ class Chat:
         return new.answer()
 
 
-def endpoint(base_url: str) -> str:
+def endpoint(base_url: str, flag: str = "--base-url") -> str:
     """Return the URL of chat completions for a base URL with or without `/v1`."""
     parts = urlsplit(base_url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise UsageError("--base-url must look like https://host or http://host:port/v1")
+        raise UsageError(f"{flag} must look like https://host or http://host:port/v1")
     if parts.username or parts.query or parts.fragment:
-        raise UsageError("--base-url must hold no user, query or fragment: it is recorded")
+        raise UsageError(f"{flag} must hold no user, query or fragment: it is recorded")
     path = parts.path.rstrip("/").removesuffix("/chat/completions")
     if path == parts.path.rstrip("/") and not re.search(r"/v\d", path):
         path += "/v1"

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import threading
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
@@ -25,6 +26,7 @@ from synthgate.jsonl import Log, open_log
 from synthgate.provenance import attach
 from synthgate.rows import parse
 
+_LONGEST_NAME = 200  # characters
 Sampling = dict[str, Any] | Literal["unknown"]
 
 
@@ -62,7 +64,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             return Answer("", why.reason, why.detail, self.key)
         if self.redacted:
             return Answer("", "key_in_answer", "the answer held the API key", self.key)
-        return Answer(text, key=self.key)
+        return Answer(text, key=self.key, served=_served(self.body))
 
     def line(self) -> bytes:
         """Return the record as a line, without line end."""
@@ -70,6 +72,12 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         asked.pop("body", None)
         encoded = json.dumps(asked, ensure_ascii=False, separators=(",", ":")).encode()
         return attach(encoded, "body", _embedded(self.body))
+
+
+def _served(body: dict[str, Any] | str) -> str:
+    """Return what the server says the model is, "" where it says nothing."""
+    said = (body if isinstance(body, dict) else parse(body.encode())).get("model")
+    return said[:_LONGEST_NAME] if isinstance(said, str) else ""
 
 
 def canonical(value: Any) -> bytes:
@@ -138,6 +146,7 @@ class Journal:
         self._usable: dict[bytes, int] = {}
         self._failed: dict[bytes, int] = {}
         self.damaged = 0
+        self._adding = threading.Lock()  # several models may be recorded in one file
         for offset, line in log.lines() if log else ():
             found = _read(line)
             if found is None:
@@ -175,7 +184,9 @@ class Journal:
     def add(self, new: Record) -> None:
         """Put a record on disk; when this returns, no crash can lose it."""
         if self._log is not None:
-            self._remember(new, self._log.append(new.line()))
+            line = new.line()
+            with self._adding:
+                self._remember(new, self._log.append(line))
 
     def _remember(self, found: Record, offset: int) -> None:
         where = self._failed if found.answer().reason else self._usable

@@ -6,6 +6,7 @@ Memory: about 15 MiB for a box, and what its program may use.
 from __future__ import annotations
 
 import array
+import glob
 import json
 import os
 import shutil
@@ -18,30 +19,62 @@ import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import Any
 
-from synthgate.sandbox.inside.jail import Config
+from synthgate.sandbox.inside.jail import WORK, Config
 from synthgate.sandbox.inside.values import BadFrame, receive, send
 
+_PREFIX = "synthgate-box-"
 KILLED = 256  # the exit code of a program that had to be ended
 _START = 30.0  # seconds
+_FILES = 4096  # in a work folder
 _END = 10.0
 _UIDS = 0x70000000  # users that own nothing
 _BOOT = (
     "import sys; sys.path.insert(0, sys.argv[2]); import synthgate.sandbox.inside.zygote as z; "
     "sys.path.remove(sys.argv[2]); z.start()"
 )
-# What programs commonly import: loaded once, in the zygote, before it drops what it may read.
-PRELOAD = """
-abc array ast base64 binascii bisect calendar cmath collections collections.abc contextlib copy
-csv dataclasses datetime decimal difflib encodings.ascii encodings.idna encodings.latin_1 enum
-fractions functools graphlib hashlib heapq html inspect io ipaddress itertools json keyword
-locale logging math numbers operator os pprint queue random re secrets statistics string struct
-sys tempfile textwrap threading time tokenize traceback types typing unicodedata unittest
-unittest.mock urllib.parse uuid weakref zlib
+# Loaded once, in the zygote: what programs commonly import, and where the zygote drops the right to
+# read its own library, whatever else they may. Each fork pays for the size of its zygote.
+_COMMON = """
+bisect collections copy datetime decimal fractions functools hashlib heapq itertools json math
+operator random re statistics string time typing
+"""
+_WHOLE = """
+abc argparse array ast asyncio base64 binascii bz2 calendar cmath codecs collections.abc
+concurrent.futures concurrent.futures.thread contextlib contextvars csv dataclasses difflib dis
+encodings.ascii encodings.idna encodings.latin_1 enum errno fileinput fnmatch getpass gettext
+glob graphlib gzip hmac html importlib importlib.util inspect io ipaddress keyword linecache
+locale logging lzma marshal mmap multiprocessing multiprocessing.pool numbers optparse os.path
+pathlib pickle pickletools pkgutil platform posixpath pprint queue quopri reprlib runpy sched
+secrets select selectors shelve shlex shutil signal socket stat stringprep struct subprocess
+symtable sysconfig tarfile tempfile textwrap threading timeit token trace traceback tracemalloc
+types unicodedata unittest unittest.mock urllib.error urllib.parse uuid weakref
+xml.etree.ElementTree zipfile zlib zoneinfo
 """
 _LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/etc/ld.so.cache")
 _PROGRAMS = ("/usr", "/bin", "/sbin", "/etc/alternatives", "/opt")
+
+
+@cache
+def _sweep() -> None:
+    """Remove what runs that were killed could not: once, before the first box of this one."""
+    for path in glob.glob(os.path.join(tempfile.gettempdir(), f"{_PREFIX}*")):
+        pid = os.path.basename(path).removeprefix(_PREFIX).partition("-")[0]
+        with suppress(OSError):
+            if pid.isdigit() and os.stat(path).st_uid == os.geteuid() and not _runs(int(pid)):
+                shutil.rmtree(path)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 class Broken(Exception):
@@ -70,8 +103,12 @@ class Box:
 
     def __init__(self, plan: Plan, slot: int = 0) -> None:
         self.plan = plan
-        self._folder = tempfile.mkdtemp(prefix="synthgate-")
         self.alive = True
+        _sweep()
+        try:
+            self._folder = tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-")
+        except OSError as error:
+            raise Broken(f"the sandbox needs a temporary folder: {error}") from None
         self._control, theirs = socket.socketpair()
         try:
             self._process = self._spawn(theirs.fileno())
@@ -87,18 +124,21 @@ class Box:
             self.close()
             raise Broken(str(said["failed"]))
         self._control.settimeout(_END)
+        if plan.tier == "A":
+            self._tidy()  # it has a root of its own now
 
     def _spawn(self, handle: int) -> subprocess.Popen[bytes]:
         python = self.plan.python or sys.executable
         flags = ["-s", "-P", "-B", "-X", "utf8", *([] if self.plan.python else ["-S"])]
         package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-        work = "/tmp" if self.plan.tier == "A" else self._work
+        work = WORK if self.plan.tier == "A" else self._work
         return subprocess.Popen(
             [python, *flags, "-c", _BOOT, str(handle), package],
             pass_fds=[handle],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
+            start_new_session=True,
             cwd="/",
             env={
                 "PYTHONHASHSEED": "0",
@@ -114,12 +154,12 @@ class Box:
         return os.path.join(self._folder, "work")
 
     def _config(self, slot: int) -> Config:
-        plan, uid = self.plan, _UIDS + (os.getpid() & 0xFFFF) * 256 + slot
+        plan, uid = self.plan, _nobody(slot)
         os.chmod(self._folder, 0o711)
         root = os.path.join(self._folder, "root")
         os.mkdir(root, 0o755)
         os.mkdir(self._work, 0o700)
-        if plan.tier != "A" and os.geteuid() == 0:
+        if plan.tier != "A" and uid >= 0:
             os.chown(self._work, uid, uid)
         return Config(
             tier=plan.tier,
@@ -132,7 +172,7 @@ class Box:
             disk=plan.disk,
             starts=plan.starts,
             processes=plan.processes,
-            preload=PRELOAD.split(),
+            preload=(_COMMON if plan.tier == "A" else _COMMON + _WHOLE).split(),
         )
 
     def start(self, run: str, handles: Sequence[int], *, stdio: int = 0, **asked: Any) -> None:
@@ -161,14 +201,51 @@ class Box:
 
     def ended(self) -> int:
         """Return how the program ended: its exit code, minus a signal, or `KILLED`."""
+        return self._number()
+
+    def is_over(self) -> bool:
+        """Tell whether the program has ended by itself."""
+        try:
+            self._control.sendall(b"?")
+        except OSError as error:
+            raise self._lost(error) from None
+        return self._number() == 1
+
+    def _number(self) -> int:
         try:
             data = self._control.recv(4)
         except OSError as error:
             raise self._lost(error) from None
         if len(data) != 4:
             raise self._lost(EOFError("it is gone"))
-        (status,) = struct.unpack("!i", data)
-        return int(status)
+        (number,) = struct.unpack("!i", data)
+        return int(number)
+
+    def memory(self) -> int:
+        """Return how many bytes the program and all that it started hold; 0 where none can tell.
+
+        Read from outside: per-process limits say nothing about the sum.
+        """
+        pending, total = _children(self._process.pid), 0
+        while pending:
+            pid = pending.pop()
+            pending += _children(pid)
+            total += _held(pid)
+        return total
+
+    def stored(self) -> int:
+        """Return how many bytes lie in the work folder, where the file system has no limit."""
+        if self.plan.tier == "A":
+            return 0
+        total, left = 0, _FILES
+        for folder, _, names in os.walk(self._work):
+            for name in names:
+                left -= 1
+                with suppress(OSError):
+                    total += os.lstat(os.path.join(folder, name)).st_blocks * 512
+            if left < 0:
+                return sys.maxsize
+        return total
 
     def _lost(self, error: Exception) -> Broken:
         self.close()
@@ -186,6 +263,9 @@ class Box:
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
+        self._tidy()
+
+    def _tidy(self) -> None:
         with suppress(OSError):
             shutil.rmtree(self._folder)
 
@@ -212,3 +292,36 @@ def _readable(plan: Plan) -> list[str]:
     more = _PROGRAMS if plan.starts else ()
     wanted = [*_LIBRARIES, *more, *paths, *plan.read]
     return sorted({path for path in wanted if path and path != "/"}, key=len)
+
+
+def _nobody(slot: int) -> int:
+    """Return a user that owns nothing, another one for each box; -1 where none can be had.
+
+    Only root can become another user, and in a container only one that is mapped there.
+    """
+    if os.geteuid() != 0:
+        return -1
+    wanted = (_UIDS + (os.getpid() & 0xFFFF) * 256 + slot, 65534)
+    try:
+        with open("/proc/self/uid_map") as file:
+            ranges = [tuple(map(int, line.split())) for line in file]
+    except OSError:
+        ranges = [(0, 0, 1 << 32)]
+    mapped = (uid for uid in wanted for start, _, size in ranges if start <= uid < start + size)
+    return next(mapped, -1)
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children") as file:
+            return [int(each) for each in file.read().split()]
+    except OSError:
+        return []
+
+
+def _held(pid: int) -> int:
+    """Return the memory of a process that it does not share with a file, in bytes."""
+    with suppress(OSError), open(f"/proc/{pid}/status") as file:
+        lines = dict(line.split(":", 1) for line in file if line.startswith(("RssAnon", "RssShm")))
+        return sum(int(value.split()[0]) for value in lines.values()) << 10
+    return 0

@@ -22,6 +22,7 @@ from synthgate.sandbox.inside.values import BadFrame, Unencodable, receive, send
 FLOOD = 1 << 20  # bytes of output; more is no answer
 _TAIL = 2000  # bytes of stderr that are kept
 _BLOCK = 1 << 16
+_LOOK = 0.05  # seconds between two looks at what a program stores
 
 
 @dataclass(frozen=True)
@@ -83,15 +84,20 @@ class Rig:
         self._plans = plan, replace(plan, cpu=2 * plan.cpu)
         self._seconds, self._slot = seconds, slot
         self._boxes: list[Box | None] = [None, None]
+        self._closed = False
 
     def _box(self, which: int) -> Box:
         box = self._boxes[which]
         if box is None or not box.alive:
             box = self._boxes[which] = Box(self._plans[which], self._slot + which)
+        if self._closed:  # while this thread was making one
+            box.close()
+            raise Broken("the run has ended")
         return box
 
     def close(self) -> None:
         """End both boxes."""
+        self._closed = True
         for box in self._boxes:
             if box is not None:
                 box.close()
@@ -117,25 +123,26 @@ class Rig:
                 oracle.start("oracle", [theirs.fileno(), ours.fileno()])
                 theirs.close()
                 ours.close()
-                return self._heard(home, task)
+                return self._heard(home, task, candidate)
             finally:
                 _ended(candidate, oracle)
 
-    def _heard(self, home: socket.socket, task: dict[str, Any]) -> Found:
+    def _heard(self, home: socket.socket, task: dict[str, Any], candidate: Box) -> Found:
         """Return the verdict that comes from the tests' process; no verdict is a fail."""
-        line: Any = _Timed(home, self._seconds)
+        line: Any = _Timed(home, self._seconds, candidate)
         try:
             send(line, task)
             said = receive(line)
-        except TimeoutError:
-            return Found("fail", "timeout")
+        except TimeoutError as error:
+            return Found("fail", str(error) or "timeout")
         except Unencodable:
             return Found("abstain", "too large")
         except (OSError, EOFError, BadFrame):
             return Found("fail", "no verdict")
         if not _is_verdict(said):
             return Found("fail", "no verdict")
-        found = Found(said["outcome"], said["reason"], said["calls"], shared="shared" in said)
+        reason = said["reason"].encode("utf-8", "backslashreplace").decode()  # it is hostile text
+        found = Found(said["outcome"], reason, said["calls"], shared="shared" in said)
         if found.outcome != "pass" or not task["stand_ins"]:
             return found
         try:
@@ -160,7 +167,8 @@ class Rig:
             pipes.passed()
             why = "stopped"
             try:
-                why = pipes.hand_over(ours, {"text": text, "seed": seed}, stdin, self._seconds)
+                task = {"text": text, "seed": seed}
+                why = pipes.hand_over(ours, task, stdin, self._seconds, box)
             finally:
                 box.end(gone=not why)
                 status = box.ended()
@@ -177,35 +185,50 @@ def _is_verdict(said: Any) -> bool:
 
 
 def _ended(*boxes: Box) -> None:
-    """End the programs of all boxes, side by side."""
-    for box in boxes:
-        box.end()
-    for box in boxes:
-        box.ended()
+    """End the programs of all boxes, side by side, also where one of them is gone."""
+    lost: list[Broken] = []
+    for step in (Box.end, Box.ended):
+        for box in boxes:
+            if box.alive:
+                try:
+                    step(box)
+                except Broken as error:
+                    lost.append(error)
+    if lost:
+        raise lost[0]
 
 
 class _Timed:
-    """A socket under one deadline for everything, however slowly the other side drips."""
+    """A socket under one deadline for everything, however slowly the other side drips.
 
-    def __init__(self, link: socket.socket, seconds: float) -> None:
-        self._link, self._until = link, time.monotonic() + seconds
+    While it waits it looks at what the candidate stores, where the file system has no limit.
+    """
+
+    def __init__(self, link: socket.socket, seconds: float, candidate: Box) -> None:
+        self._link, self._until, self._candidate = link, time.monotonic() + seconds, candidate
+        self._step = _LOOK if candidate.plan.tier != "A" else seconds
 
     def extend(self, seconds: float) -> None:
         self._until = time.monotonic() + seconds
 
-    def _left(self) -> None:
-        left = self._until - time.monotonic()
-        if left <= 0:
-            raise TimeoutError
-        self._link.settimeout(left)
-
     def recv(self, size: int) -> bytes:
-        self._left()
-        return self._link.recv(size)
+        while True:
+            left = self._until - time.monotonic()
+            if left <= 0:
+                raise TimeoutError
+            self._link.settimeout(min(left, self._step))
+            with suppress(TimeoutError):
+                return self._link.recv(size)
+            _refuse_hoard(self._candidate)
 
     def sendall(self, data: bytes) -> None:
-        self._left()
+        self._link.settimeout(max(0.01, self._until - time.monotonic()))
         self._link.sendall(data)
+
+
+def _refuse_hoard(box: Box) -> None:
+    if box.stored() > box.plan.disk:
+        raise TimeoutError("too much on disk")
 
 
 class Pipes:
@@ -236,7 +259,7 @@ class Pipes:
             self._close(handle)
 
     def hand_over(
-        self, link: socket.socket, task: dict[str, Any], stdin: bytes, seconds: float
+        self, link: socket.socket, task: dict[str, Any], stdin: bytes, seconds: float, box: Box
     ) -> str:
         """Give a program its text and its input; return why it was cut off, "" if it ended."""
         until = time.monotonic() + seconds
@@ -255,16 +278,21 @@ class Pipes:
             watched.register(self._out, selectors.EVENT_READ, self._reader(self.stdout))
             watched.register(self._err, selectors.EVENT_READ, self._reader(self.stderr))
             watched.register(self._in, selectors.EVENT_WRITE, self._writer(stdin))
-            return self._pump(watched, until)
+            try:
+                return self._pump(watched, until, box)
+            except TimeoutError as error:
+                return str(error) or "timeout"
 
-    def _pump(self, watched: selectors.BaseSelector, until: float) -> str:
+    def _pump(self, watched: selectors.BaseSelector, until: float, box: Box) -> str:
         """Move bytes until the program is gone; never waits for the end of a stream."""
         while True:
             left = until - time.monotonic()
             if left <= 0:
-                return "timeout"
+                raise TimeoutError
             gone = False
-            for key, _ in watched.select(left):
+            if not (ready := watched.select(left if box.plan.tier == "A" else min(left, _LOOK))):
+                _refuse_hoard(box)
+            for key, _ in ready:
                 step: Callable[[int], bool | None] = key.data
                 more = step(key.fd)
                 if more is False:

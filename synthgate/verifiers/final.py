@@ -22,12 +22,19 @@ _MARK = re.compile(
     r"|\b(?i:final\s+answer|answer\s*(?=:|\*\*:|is\b|\*\*\s*is\b))(?i:[\s*_]*(?:is\b|:))*",
     re.MULTILINE,
 )
-_BOXED = "\\boxed"
+BOXED = "\\boxed"
 _WRAPPING = " \t\r\n*_`\"'\u2018\u2019\u201c\u201d()[]{}$\\"
 _ENDING = _WRAPPING + ".,;:!?"
+_ENDING_OF_SEVERAL = _ENDING.translate(dict.fromkeys(map(ord, "()[]{}")))
+_SEPARATOR = re.compile(r"\s*([,;])\s*")
 _LETTER = re.compile(
     r"(?i:option\s|choice\s)?\s*(?:[(\[{](?P<wrapped>[A-Ja-j])[)\]}]"
     r"|(?P<bare>[A-J])(?=[)\]}.:,;*_`\"'$]|\s*$)|(?P<word>[B-HJ])(?=\s))"
+)
+# A number behind one of these is not what the answer is: `not 5`, `more than 5`, `5 or fewer`.
+DENIED = re.compile(
+    r"n't\b|\b(?i:not|never|neither|nor|cannot|except|(?:more|less|fewer|greater|other|rather)\s+than"
+    r"|at\s+(?:least|most)|between)\b"
 )
 _TWO = re.compile(r"[\s)\]}]*(?:or|and|,|/|&)\s*[(\[{]?[A-J]\b")
 _CHOICE = re.compile(
@@ -57,13 +64,15 @@ class Final:
     leads: bool = False
 
     @property
+    def kind(self) -> str:
+        """What the answer is: `number`, `choice` or `text`."""
+        return "number" if self.leads else "choice" if self.choice else "text"
+
+    @property
     def key(self) -> str:
         """A text that equal answers have in common, whoever wrote them."""
-        if self.number is not None and self.leads:
-            return f"number {self.number}"
-        if self.choice:
-            return f"choice {self.choice}"
-        return f"text {plain(self.text)}"
+        said = {"number": self.number, "choice": self.choice}
+        return f"{self.kind} {said.get(self.kind, plain(self.text))}"
 
 
 def final(text: str) -> Final | None:
@@ -75,11 +84,28 @@ def final(text: str) -> Final | None:
 def behind_mark(text: str) -> str:
     """Return what stands behind the last mark that has something behind it, on its line."""
     for mark in reversed(deque(_MARK.finditer(text), _MARKS)):
-        behind = text[mark.end() : mark.end() + LONGEST]
-        tail = _braced(behind) if mark[0].startswith(_BOXED) else _line(behind)
-        if tail.strip(_ENDING):
-            return tail.strip()
+        if tail := _tail(text, mark, len(text)):
+            return tail
     return ""
+
+
+def marked(text: str) -> list[tuple[str, int, str]]:
+    """Return (mark, where it ends, what stands behind it) of the last marks, in their order.
+
+    What stands behind a mark ends where the next one begins; marks with nothing are left out.
+    """
+    found = [*deque(_MARK.finditer(text), _MARKS)]
+    ends = [mark.start() for mark in found[1:]] + [len(text)] * bool(found)
+    tails = ((mark, _tail(text, mark, end)) for mark, end in zip(found, ends, strict=True))
+    return [(mark[0], mark.end(), tail) for mark, tail in tails if tail]
+
+
+def _tail(text: str, mark: re.Match[str], end: int) -> str:
+    """Return what a mark says is the answer, "" where that is nothing."""
+    behind = text[mark.end() : mark.end() + LONGEST]
+    boxed = mark[0].startswith(BOXED)
+    tail = _braced(behind) if boxed else _line(behind[: max(end - mark.end(), 0)])
+    return tail.strip() if tail.strip(_ENDING) else ""
 
 
 def _line(text: str) -> str:
@@ -115,6 +141,8 @@ def _number(answer: str) -> tuple[Fraction | None, bool]:
         stated = stated[:1] + stated[1:].lstrip()
     if (found := numbers.leading(stated)) is not None:
         return found[0], True
+    if DENIED.search(stated):
+        return None, False
     inside = [numbers.leading(stated[at:]) for at in numbers.starts(stated)]
     values = {each and each[0] for each in inside}
     return (values.pop(), False) if len(values) == 1 else (None, False)
@@ -145,6 +173,13 @@ def _last(text: str) -> Final | None:
 
 
 def plain(text: str) -> str:
-    """Return an answer text as comparison sees it: normalised, marks around it gone."""
+    """Return an answer text as comparison sees it: normalised, marks around it gone.
+
+    Brackets around one thing are such marks; those around several (`(1, 2]`) say what it is.
+    """
     normal = normalise(text)
-    return normal.strip(_ENDING) or normal
+    bare = normal.strip(_ENDING)
+    if len(bare) <= LONGEST and ("," in bare or ";" in bare):
+        joined = _SEPARATOR.sub(r"\1", normal.replace("\\{", "{").replace("\\}", "}"))
+        return joined.strip(_ENDING_OF_SEVERAL)
+    return bare or normal

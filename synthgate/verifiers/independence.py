@@ -1,45 +1,72 @@
-"""Whether one generator may vouch for another.
+"""Whether one maker of answers may vouch for another.
 
-An error that two rows share because one model made both is agreement, not evidence. What a row
-says of its generator is a claim; it is taken as such, and an unknown one vouches for nothing.
+An error that two rows share because one model made both, or taught both, is agreement and not
+evidence. What a row says of its generator is a claim; it is taken as such, and an unknown one
+vouches for nothing.
 """
 
 from __future__ import annotations
 
-import re
 from typing import Literal
 
 from synthgate.rows import Provenance
+from synthgate.verifiers import Bench
+from synthgate.verifiers.lineage import Lineages, identity, shipped, words_of
 
 PERSON = "(a person)"
+CONSENT = "--allow-dependent REASON accepts and records that"
 Relation = Literal["same", "unknown", "family", "independent"]
-_WORD = re.compile(r"[a-z]+")
 
 
 def maker(provenance: Provenance) -> str:
     """Return who made a row: its generator, "" where that is unknown, `PERSON` for real rows."""
-    return provenance.generator if provenance.synthetic else PERSON
+    if not provenance.synthetic:
+        return PERSON
+    return "" if provenance.generator == PERSON else provenance.generator
 
 
-def family(generator: str) -> str:
-    """Return the family of a model: the first letters of its name, without folder and version.
+def lineages(bench: Bench) -> Lineages:
+    """Return the table that is shipped, with that of `--lineage` where one is named."""
+    path = bench.policy.lineage
+    return shipped().extended(path, bench.text(path)) if path else shipped()
 
-    `openai/gpt-4o` is `gpt`, `meta-llama/Llama-3.1-8B` is `llama`, `Qwen2.5-Coder` is `qwen`.
-    A name that begins with something else tells no family: "".
+
+def family(generator: str, table: Lineages | None = None) -> str:
+    """Return the family of a model, "" where the table does not know its name."""
+    return (table or shipped()).family(generator)
+
+
+def relation(ours: str, theirs: str, table: Lineages | None = None) -> Relation:
+    """Return how two makers are related; a person is independent of every generator.
+
+    `family` is any shared ancestor: a family, a base or a teacher of either.
     """
-    found = _WORD.match(generator.rstrip("/").rpartition("/")[2].lower())
-    return found[0] if found else ""
-
-
-def relation(ours: str, theirs: str) -> Relation:
-    """Return how two makers are related; a person is independent of every generator."""
     if not ours or not theirs:
         return "unknown"
     if ours == theirs:
         return "same"
     if PERSON in (ours, theirs):
         return "independent"
-    families = family(ours), family(theirs)
-    if "" in families:
+    if identity(ours) == identity(theirs):
+        return "same"
+    kin = [(table or shipped()).kin(name) for name in (ours, theirs)]
+    if not all(kin):
         return "unknown"
-    return "family" if families[0] == families[1] else "independent"
+    return "family" if kin[0] & kin[1] else "independent"
+
+
+def shared(ours: str, theirs: str, table: Lineages) -> str:
+    """Return the ancestors that two makers have in common, as words for a message."""
+    return " and ".join(repr(each) for each in sorted(table.kin(ours) & table.kin(theirs)))
+
+
+def unknown(what: str, name: str) -> str:
+    """Return what to do about a maker that nobody knows; `what` says whose it is."""
+    words = " ".join(words_of(identity(name)))
+    if not words:
+        return f"the generator of {what} is unknown; declare it with --generator NAME"
+    line = f'model = [{{match = "{words}", family = "NAME"}}]'
+    return (
+        f"the generator of {what}, {name!r}, is in no table of lineages; "
+        f"say where it comes from in a file for --lineage: {line}"
+    )

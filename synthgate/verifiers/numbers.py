@@ -29,8 +29,8 @@ _GOES_ON = re.compile(
     rf"[.,:/'\u2019]\d|\d|[abiknxyzKMB]\b|[{MINUS}\u2013]\d"
     rf"|\s*[{MINUS}\u2013]\s*(?:[\d(]|[b-z]\b)|\s*[+\u00d7\u00f7]\s*[\w(]|\s*\*\s*[\d(]|\*\w"
     r"|\s*/\s*[\d(]|\s*[\^\u00b2\u00b3\u00b9\u2070-\u2079\u03c0\u221a]"
-    r"|\s*\\(?:times|cdot|div|pm|pi|sqrt|frac)"
-    r"|\s*(?:,|;|&|\bor\b|\band\b|\bto\b|\bthrough\b)\s*[-+$]*\d"
+    r"|[\s)\]}]*\\(?!q?quad|degree|circ|percent|euro|text|mathrm|blacksquare|square|Box)[A-Za-z]"
+    rf"|\s*[%{CURRENCY}]?\s*(?:,|;|&|\bor\b|\band\b|\bto\b|\bthrough\b)\s*[-+$]*\d"
 )
 _START = re.compile(rf"(?<![\w.,:/^{MINUS}\u2013])[+{MINUS}]?[{CURRENCY}]?[{MINUS}]?(?:\d|\.\d)")
 

@@ -12,10 +12,19 @@ import random
 import socket
 import sys
 import types
+from contextlib import suppress
 from typing import Any, TextIO
 
 from synthgate.sandbox.inside.suite import program_of
-from synthgate.sandbox.inside.values import BadFrame, Unencodable, pack, receive, send, unpack
+from synthgate.sandbox.inside.values import (
+    BadFrame,
+    Unencodable,
+    encode,
+    pack,
+    receive,
+    send,
+    unpack,
+)
 
 _MESSAGE = 300  # characters of an error's text
 
@@ -46,19 +55,18 @@ def serve(handle: int) -> None:
 
 def _answer(link: socket.socket, names: dict[str, Any], call: dict[str, Any]) -> None:
     """Call a function with its own copies of the arguments and send back what came of it."""
-    arguments, keywords = unpack(call["args"]), unpack(call["kwargs"])
     try:
+        arguments, keywords = unpack(call["args"]), unpack(call["kwargs"])
         value = names[call["call"]](*arguments, **keywords)
         answer = {"value": pack(value)}
         if call["back"]:
             answer["args"] = pack(arguments)
-        send(link, answer)
+        frame = encode(answer)
     except Unencodable as error:
-        send(link, {"unencodable": str(error)})
-    except OSError:
-        os._exit(1)
+        frame = encode({"unencodable": str(error)})
     except BaseException as error:
-        send(link, {"raised": _shown(error)})
+        frame = encode({"raised": _shown(error)})
+    link.sendall(frame)
 
 
 def _shown(error: BaseException) -> list[str]:
@@ -71,7 +79,8 @@ def _shown(error: BaseException) -> list[str]:
 
 def run_program(handle: int) -> None:
     """Run the program that the first frame holds as a script on stdin and stdout."""
-    task = receive(socket.socket(fileno=handle))
+    link = socket.socket(fileno=handle)  # its end tells the harness that the program has ended
+    task = receive(link)
     random.seed(task["seed"])
     main = types.ModuleType("__main__")
     main.__builtins__ = __builtins__  # type: ignore[attr-defined]
@@ -87,7 +96,9 @@ def run_program(handle: int) -> None:
     except BaseException as error:
         sys.stderr.write(": ".join(_shown(error)))
         left = 1
-    sys.stdout.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
     os._exit(left)
 
 

@@ -14,23 +14,23 @@ import shutil
 import signal
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 from synthgate.sandbox.inside import kernel, seccomp
 
 WORK = "/box/tmp"
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom")
 _INSIDE_UID = 65534
-_FILES = 64  # descriptors
+_FILES, _MARGIN = 64, 512  # descriptors; processes
 
 
 @dataclass(frozen=True)
 class Config:
     """What a zygote is told when it is started. Sizes are bytes, times seconds.
 
-    `uid` is the user to become where it is root; `root` an empty folder that becomes the root of
-    the file system in tier A and `work` the work folder of the other tiers; `read` the paths that
-    may be read; `starts` lets programs start processes, `processes` how many at a time.
+    `uid` is the user to become, -1 to stay who it is; `root` an empty folder that becomes the root
+    of the file system in tier A and `work` the work folder of the other tiers; `read` the paths
+    that may be read; `starts` lets programs start processes, `processes` how many at a time.
     """
 
     tier: str
@@ -53,6 +53,8 @@ class Jail:
         self.config = config
         self.work = WORK if config.tier == "A" else config.work
         self.rules = -1
+        self._others = 0
+        self._filter = b""
         self._untouched: tuple[int, ...] = ()
 
     # --- the zygote ---------------------------------------------------------------------
@@ -63,12 +65,17 @@ class Jail:
             _enter_namespaces(self.config)
             self._renew()
         else:
-            if os.geteuid() == 0:
+            if self.config.uid >= 0:
                 _become(self.config.uid)
             if os.uname().sysname == "Linux":
                 kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
+            # The limit counts whatever else the user runs, now and a little later.
+            self._others = 0 if self.config.uid >= 0 else _running(os.geteuid()) + _MARGIN
         if self.config.tier != "C":
             self.rules = self._landlock()
+            self._filter = seccomp.program(
+                kernel.MACHINE, starts=self.config.starts, own_tree=self._own_tree
+            )
 
     def _landlock(self) -> int:
         version = kernel.landlock_version()
@@ -90,11 +97,17 @@ class Jail:
         else:
             _kill_group(first)
         if self._own_tree:
-            if _stamp(WORK) != self._untouched:
+            if _stamp(WORK) != self._untouched or os.listdir(WORK):
                 kernel.unmount(WORK)
                 self._renew()
         else:
             _empty(self.work)
+
+    def leave(self) -> NoReturn:
+        """End the zygote, because nobody is there any more who would ask it for anything."""
+        if not self._own_tree:
+            shutil.rmtree(os.path.dirname(self.work), ignore_errors=True)
+        os._exit(0)
 
     def _renew(self) -> None:
         options = f"size={self.config.disk},nr_inodes=4096,mode=0700"
@@ -111,28 +124,19 @@ class Jail:
         if config.tier == "C":
             return
         kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
-        if self._own_tree:
-            kernel.drop_capabilities()
+        kernel.drop_capabilities()
         kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
         kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
         kernel.landlock_enter(rules)
         os.close(rules)
-        kernel.seccomp_enter(
-            seccomp.program(
-                kernel.MACHINE,
-                own_pid=os.getpid(),
-                starts=config.starts,
-                own_tree=self._own_tree,
-                signals=self._own_tree,
-            )
-        )
+        kernel.seccomp_enter(seccomp.for_process(self._filter, os.getpid()))
 
     def _threads(self) -> int:
         """Return the limit on the user's processes and threads, its own ones beside it."""
         wanted = max(self.config.processes, 32)
         if self._own_tree:
             return wanted + 2  # in a user namespace only its own processes count
-        return wanted + _running(os.geteuid())
+        return wanted + self._others
 
 
 def _stamp(path: str) -> tuple[int, ...]:
@@ -171,7 +175,7 @@ def _enter_namespaces(config: Config) -> None:
         | kernel.CLONE_NEWIPC | kernel.CLONE_NEWUTS | kernel.CLONE_NEWCGROUP
     )  # fmt: skip
     processes = os.open("/proc", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    if os.geteuid() == 0:
+    if config.uid >= 0:
         # The interpreter may lie where another user cannot look, so it is bound before the drop.
         kernel.unshare(kernel.CLONE_NEWNS)
         _build_root(config)
@@ -222,11 +226,12 @@ def _build_root(config: Config) -> None:
     kernel.mount("tmpfs", root, "tmpfs", flags, "size=1m,mode=0755")
     old = os.umask(0o022)
     os.makedirs(root + WORK)
-    os.symlink(WORK, root + "/tmp")
     for path in config.read:
         _bind(root, path, read_only=True)
     for path in _DEVICES:
         _bind(root, path, read_only=False)
+    if not os.path.lexists(root + "/tmp"):  # it is there where the interpreter lies below it
+        os.symlink(WORK, root + "/tmp")
     os.umask(old)
     bind = kernel.MS_REMOUNT | kernel.MS_BIND | kernel.MS_RDONLY
     kernel.mount("", root, "", bind | flags)

@@ -18,11 +18,21 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from synthgate.sandbox.inside.same import same
-from synthgate.sandbox.inside.suite import Suite, Untestable, program_of
-from synthgate.sandbox.inside.values import BadFrame, Unencodable, pack, receive, send, unpack
+from synthgate.sandbox.inside.suite import BACK, Suite, Untestable, program_of
+from synthgate.sandbox.inside.values import (
+    SIZES,
+    BadFrame,
+    Unencodable,
+    pack,
+    receive,
+    send,
+    unpack,
+)
 
 Function = Callable[..., Any]
 _SHOWN = 300  # characters of an error's text
+# These end a loop of the tests instead of failing it: `all(map(...))` would be true.
+_ENDING = (StopIteration, StopAsyncIteration)
 
 
 class Broken(BaseException):
@@ -31,6 +41,10 @@ class Broken(BaseException):
 
 class CandidateError(Exception):
     """What the candidate raised, where that is no built-in exception."""
+
+
+class Unrunnable(BaseException):
+    """Trusted code that does not run here, whatever a candidate does."""
 
 
 class Failed(Exception):
@@ -67,6 +81,9 @@ class Link:
             question = {"call": name, "args": pack(list(args)), "kwargs": pack(kwargs)}
             send(self._socket, {**question, "back": back})
         except Unencodable as error:
+            # The candidate's own answers are plain, but may be too much when they are handed on.
+            if self.calls > 1 and str(error) in SIZES:
+                self._break(f"answered what is {error}")
             self.uncrossable = str(error)
             raise Broken from None
         except OSError:
@@ -103,7 +120,7 @@ def _exception(shown: Any) -> Exception:
     """Return what a test may catch: a built-in exception of that name, else one of ours."""
     name, text = shown if type(shown) is list and len(shown) == 2 else ("", "")
     kind = getattr(builtins, name, None) if type(name) is str else None
-    if isinstance(kind, type) and issubclass(kind, Exception):
+    if isinstance(kind, type) and issubclass(kind, Exception) and kind not in _ENDING:
         try:
             return kind(str(text)[:_SHOWN])
         except TypeError:
@@ -134,7 +151,7 @@ class Tests:
     def __init__(self, suite: Suite) -> None:
         self.suite = suite
         self._setup = compile(suite.setup, "<prompt>", "exec", dont_inherit=True)
-        self._body = compile(suite.body, "<tests>", "exec", dont_inherit=True)
+        self._body = compile(suite.tree, "<tests>", "exec", dont_inherit=True)
 
     def run(self, functions: dict[str, Function]) -> None:
         """Run all tests with these functions under the candidate's names; raises what fails."""
@@ -143,8 +160,12 @@ class Tests:
         names = vars(module)
         # Helpers come from the trusted prompt; what a candidate has of the same name stays there.
         names.update({name: importlib.import_module(name) for name in self.suite.imports()})
-        exec(self._setup, names)
+        try:
+            exec(self._setup, names)
+        except Exception as error:
+            raise Unrunnable(f"the prompt's code: {type(error).__name__}: {error}") from None
         names.update(functions)
+        names[BACK] = lambda function: getattr(function, "back", function)
         first = functions[self.suite.entries[0]]
         for number, case in enumerate(self.suite.cases, 1):
             _try_case(number, case, first)
@@ -174,31 +195,67 @@ def _run_unittest(module: types.ModuleType) -> None:
 # --- stand-ins ----------------------------------------------------------------------------
 
 
-def _raises(*_args: Any, **_kwargs: Any) -> Any:
-    raise CandidateError("stand-in")
+def _with_back(call: Function, back: Function) -> Function:
+    """Return a function that knows its variant for calls that are to change their arguments."""
+    call.back = back  # type: ignore[attr-defined]
+    return call
+
+
+def _stand_in(function: Function) -> Function:
+    """Return a stand-in that is given copies, as a candidate is."""
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return function(*copy.deepcopy(args), **copy.deepcopy(kwargs))
+
+    return _with_back(call, function)
+
+
+def _raises(kind: type[Exception]) -> Function:
+    def function(*_args: Any, **_kwargs: Any) -> Any:
+        raise kind("stand-in")
+
+    return function
 
 
 def _first(*args: Any, **kwargs: Any) -> Any:
     return args[0] if args else next(iter(kwargs.values()), None)
 
 
+def _last(*args: Any, **kwargs: Any) -> Any:
+    return [*args, *kwargs.values()][-1] if args or kwargs else None
+
+
+def _empties(*args: Any, **kwargs: Any) -> Any:
+    given = _first(*args, **kwargs)
+    if isinstance(given, list | dict | set | bytearray):
+        given.clear()
+    return given
+
+
 def _constant(value: Any) -> Function:
     return lambda *_args, **_kwargs: copy.copy(value)
 
 
-_CONSTANTS: list[Any] = [None, True, False, 0, 1, -1, 0.0, "", [], {}, ()]
+_CONSTANTS: list[Any] = [None, True, False, 0, 1, -1, 0.0, float("nan"), "", [], {}, ()]
+_ERRORS = (CandidateError, ValueError, TypeError, KeyError, IndexError, ZeroDivisionError)
 STAND_INS: dict[str, Function] = {
-    "raises": _raises,
     "returns its argument": _first,
+    "returns its last argument": _last,
+    "empties its argument": _empties,
     **{f"returns {value!r}": _constant(value) for value in _CONSTANTS},
+    **{f"raises {kind.__name__}": _raises(kind) for kind in _ERRORS},
 }
 
 
 def _passed_by(tests: Tests) -> Iterator[str]:
     """Yield the stand-ins that pass the tests."""
-    for name, function in STAND_INS.items():
+    stand_ins = dict(STAND_INS)
+    if len(tests.suite.cases) > 1:
+        stand_ins["returns the first expected value"] = _constant(tests.suite.cases[0]["expected"])
+    for name, function in stand_ins.items():
+        stand_in = _stand_in(function)
         try:
-            tests.run(dict.fromkeys(tests.suite.entries, function))
+            tests.run(dict.fromkeys(tests.suite.entries, stand_in))
         except BaseException:
             continue
         yield name
@@ -234,10 +291,13 @@ def _split(tests: Tests, link: Link, task: dict[str, Any]) -> dict[str, Any]:
 
     def stub(name: str) -> Function:
         def call(*args: Any, **kwargs: Any) -> Any:
-            return link.call(name, args, kwargs, back=tests.suite.back)
+            return link.call(name, args, kwargs, back=False)
+
+        def back(*args: Any, **kwargs: Any) -> Any:
+            return link.call(name, args, kwargs, back=True)
 
         call.__name__ = name
-        return call
+        return _with_back(call, back)
 
     why = ""
     try:
@@ -245,6 +305,8 @@ def _split(tests: Tests, link: Link, task: dict[str, Any]) -> dict[str, Any]:
         tests.run({name: stub(name) for name in tests.suite.entries})
     except BaseException as error:
         why = _reason(error)
+        if isinstance(error, Unrunnable | ImportError) and not link.calls and not link.broken:
+            return {"outcome": "abstain", "reason": why, "calls": 0}
     if link.uncrossable:
         why = f"the tests pass a {link.uncrossable}"
         return {"outcome": "abstain", "reason": why, "calls": link.calls}
@@ -269,8 +331,8 @@ def _shared(tests: Tests, task: dict[str, Any]) -> dict[str, Any]:
 
 def _reason(error: BaseException) -> str:
     """Return what failed: the line of the tests, or the error that came up in them."""
-    if isinstance(error, Failed):
-        return str(error)
+    if isinstance(error, Failed | Unrunnable):
+        return str(error)[:_SHOWN]
     line, step = 0, error.__traceback__
     while step is not None:
         if step.tb_frame.f_code.co_filename == "<tests>":

@@ -19,6 +19,7 @@ _THREAD = 0x10000
 _NAMESPACES = 0x7E020000
 _TERMINAL = (0x5412, 0x541C)  # TIOCSTI, TIOCLINUX: type into the user's terminal
 _AF_UNIX = 1
+_OWN_PID = 0xFFFFFFF1  # stands for a number that is known only after the fork
 
 # name: (x86_64, aarch64); None where the machine does not have the call.
 _NUMBERS: dict[str, tuple[int | None, int | None]] = {
@@ -70,18 +71,18 @@ _ATTRIBUTES: dict[str, tuple[int | None, int | None]] = {
 _STARTING: dict[str, tuple[int | None, int | None]] = {
     "fork": (57, None), "vfork": (58, None), "execve": (59, 221), "execveat": (322, 281),
 }  # fmt: skip
-_SOCKET = (41, 198)
+_SOCKET, _CONNECT, _BIND, _SOCKETPAIR = (41, 198), (42, 203), (49, 200), (53, 199)
+_SOCKET_TYPE, _SOCK_STREAM = 0xF, 1
 _CLONE, _CLONE3, _PRCTL, _PRLIMIT = (56, 220), (435, 435), (157, 167), (302, 261)
 _KILL, _TGKILL, _IOCTL = (62, 129), (234, 131), (16, 29)
 _PRCTL_REFUSED = (1, 35)  # PR_SET_PDEATHSIG: it may not outlive its zygote; PR_SET_MM
 
 
-def program(machine: str, *, own_pid: int, starts: bool, own_tree: bool, signals: bool) -> bytes:
-    """Return the filter as BPF for this machine.
+def program(machine: str, *, starts: bool, own_tree: bool) -> bytes:
+    """Return the filter as BPF for this machine, to be completed by `for_process`.
 
     `starts` lets it start processes and open local sockets; without, it may only start threads
-    and signal `own_pid`, itself. `own_tree` says that all files it can see are the jail's, and
-    `signals` that all processes it can see are.
+    and signal itself. `own_tree` says that all files and processes it can see are the jail's.
     """
     at = 0 if machine == "x86_64" else 1
     refused = {**_NUMBERS, **({} if own_tree else _ATTRIBUTES), **({} if starts else _STARTING)}
@@ -94,17 +95,25 @@ def program(machine: str, *, own_pid: int, starts: bool, own_tree: bool, signals
     code += _refuse(number[at] for number in refused.values())
     code += _when(_CLONE3[at], [_op(_RETURN, ERRNO | ENOSYS)])
     code += _when(_CLONE[at], _clone(starts))
-    if starts:
+    if starts and own_tree:
         code += _when(_SOCKET[at], [_argument(0), *_unless(_AF_UNIX)])
     else:
-        code += _refuse([_SOCKET[at]])
-    if not (starts and signals):
+        # A pair of another type could still send to any path that it can name.
+        code += _refuse([_SOCKET[at], _CONNECT[at], _BIND[at]])
+        pair = [_argument(1), _op(_AND, _SOCKET_TYPE), *_unless(_SOCK_STREAM)]
+        code += _when(_SOCKETPAIR[at], pair)
+    if not (starts and own_tree):
         for number in (_KILL[at], _TGKILL[at]):
-            code += _when(number, [_argument(0), *_unless(own_pid)])
+            code += _when(number, [_argument(0), *_unless(_OWN_PID)])
     code += _when(_PRCTL[at], [_argument(0), *_refuse_values(_PRCTL_REFUSED)])
     code += _when(_PRLIMIT[at], [_argument(0), *_unless(0)])
     code += _when(_IOCTL[at], [_argument(1), *_refuse_values(_TERMINAL)])
     return b"".join([*code, _op(_RETURN, ALLOW)])
+
+
+def for_process(code: bytes, pid: int) -> bytes:
+    """Return a filter that lets a process signal itself."""
+    return code.replace(_op(_EQUAL, _OWN_PID, 0, 1), _op(_EQUAL, pid, 0, 1))
 
 
 def _op(code: int, value: int, then: int = 0, otherwise: int = 0) -> bytes:

@@ -18,6 +18,7 @@ _FENCED = re.compile(
     r"(?m)^[ \t]*(```+|~~~+)[ \t]*([\w+-]*)[^\n]*\n(.*?)(?:^[ \t]*\1[ \t]*$|\Z)", re.DOTALL
 )
 _PYTHON = ("", "python", "py", "python3")
+BACK = "__changes_arguments__"
 _EVALUATING = ("eval", "exec", "compile", "__import__")
 _PLAIN = {name for kind in (str, list, dict, set, tuple, int, float, bytes) for name in dir(kind)}
 _DEFINING = (
@@ -98,20 +99,20 @@ def _stored(tree: ast.AST) -> set[str]:
 
 
 class Suite:
-    """What a task's tests need: `setup` and `body` to run, `check` to call, `entries` to provide.
+    """What a task's tests need: `setup` and `tree` to run, `check` to call, `entries` to provide.
 
-    `back` says that the tests look at what a call did to its arguments, `uncrossable` why the
-    tests cannot call across, "" where they can. Raises `Untestable`.
+    `uncrossable` says why the tests cannot call across, "" where they can. A call whose value is
+    not used can only be meant to change its arguments: it goes through `BACK`.
+    Raises `Untestable`.
     """
 
     def __init__(self, task: dict[str, Any]) -> None:
         self.cases: list[dict[str, Any]] = task["cases"]
         self.setup = setup_of(task["prompt"])
-        self.body: str = task["test"] or "\n".join(task["tests"])
-        tree, prompt = parse(self.body), parse(self.setup)
+        tree, prompt = parse(task["test"] or "\n".join(task["tests"])), parse(self.setup)
         if tree is None or prompt is None:
             raise Untestable("tests are no Python")
-        self._tree, self._prompt = tree, prompt
+        self.tree, self._prompt = tree, prompt
         self._known = _defined(tree) | _defined(prompt)
         self.check = self._check()
         self.entries = [task["entry"]] if task["entry"] else self._called()
@@ -120,26 +121,26 @@ class Suite:
         self.unittest = any(_is_test_case(node) for node in tree.body)
         self._names = {*self.entries, *([self._parameter()] if self.check else [])}
         self.uncrossable = next(self._refusals(), "")
-        self.back = any(
-            isinstance(node, ast.Expr) and _called_name(node.value) in self._names
-            for node in ast.walk(tree)
-        )
+        for node in ast.walk(tree):
+            call = _valueless(node)
+            if call is not None and _called_name(call) in self._names:
+                _send_back(call)
 
     def imports(self) -> list[str]:
         """Return the standard modules that the tests use without importing them."""
-        used = (n.value for n in ast.walk(self._tree) if isinstance(n, ast.Attribute))
+        used = (n.value for n in ast.walk(self.tree) if isinstance(n, ast.Attribute))
         names = {node.id for node in used if isinstance(node, ast.Name)}
         return sorted((names - self._known) & sys.stdlib_module_names)
 
     def _check(self) -> str:
         """Return the name of the function that is given the candidate, as HumanEval has it."""
-        body = self._tree.body
+        body = self.tree.body
         called = any(isinstance(n, ast.Expr) and _called_name(n.value) == "check" for n in body)
         found = any(isinstance(n, ast.FunctionDef) and n.name == "check" for n in body)
         return "check" if found and not called else ""
 
     def _parameter(self) -> str:
-        body = self._tree.body
+        body = self.tree.body
         check = next(n for n in body if isinstance(n, ast.FunctionDef) and n.name == "check")
         arguments = [*check.args.posonlyargs, *check.args.args]
         if len(arguments) != 1:
@@ -151,8 +152,8 @@ class Suite:
 
         Where there are none, it is the function that the prompt begins and the tests name.
         """
-        nodes = list(ast.walk(self._tree))
-        bound = _stored(self._tree) | set(dir(builtins)) | self._known
+        nodes = list(ast.walk(self.tree))
+        bound = _stored(self.tree) | set(dir(builtins)) | self._known
         bound |= {n.arg for n in nodes if isinstance(n, ast.arg)}
         calls = dict.fromkeys(_called_name(n) for n in nodes)
         if used := [name for name in calls if name and name not in bound]:
@@ -167,7 +168,7 @@ class Suite:
         for name in self.entries:
             if name not in functions and (name in self._known or name[:1].isupper()):
                 yield f"{name} is a class"
-        for node in ast.walk(self._tree):
+        for node in ast.walk(self.tree):
             if (called := _called_name(node)) in _EVALUATING:
                 yield f"the tests call {called}"
             if isinstance(node, ast.Attribute):
@@ -180,6 +181,24 @@ class Suite:
             yield f"the tests look at {held.id}.{node.attr}"
         if _called_name(held) in self._names and node.attr not in _PLAIN:
             yield f"the tests look at .{node.attr} of an answer"
+
+
+def _valueless(node: ast.AST) -> Any:
+    """Return what is evaluated here without any use of its value, or to see that it is None."""
+    if isinstance(node, ast.Expr):
+        return node.value
+    if isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.Is):
+        other = node.comparators[0]
+        if isinstance(other, ast.Constant) and other.value is None:
+            return node.left
+    return None
+
+
+def _send_back(call: Any) -> None:
+    """Make a call of a function one of what `BACK` returns for it."""
+    back = ast.Name(id=BACK, ctx=ast.Load())
+    call.func = ast.Call(func=back, args=[call.func], keywords=[])
+    ast.fix_missing_locations(call)
 
 
 def _called_name(node: ast.AST) -> str:

@@ -25,6 +25,9 @@ _EXACT = 1 << 53  # JSON numbers up to here are read the same by everybody
 _LENGTH = struct.Struct("!I")
 
 
+SIZES = ("too_deep", "too_large")
+
+
 class Unencodable(Exception):
     """A value that cannot cross: its type, or that it is too deep or too large."""
 

@@ -52,7 +52,7 @@ def main(handle: int) -> None:
 
 def _serve_one(control: socket.socket, jail: Jail) -> None:
     """Fork one program, wait for the word that it is over, leave nothing of it behind."""
-    asked, fds = _request(control)
+    asked, fds = _request(control, jail)
     child = os.fork()
     if child == 0:
         _become_program(asked, fds, jail)
@@ -62,21 +62,25 @@ def _serve_one(control: socket.socket, jail: Jail) -> None:
     for handle in fds:
         os.close(handle)
     word = control.recv(1)
+    while word == b"?":
+        over = os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+        control.sendall(struct.pack("!i", over))
+        word = control.recv(1)
     if not word:
         with suppress(OSError):
             jail.clean(child)
-        os._exit(0)
+        jail.leave()
     status = _ended(child, _LEAVING if word == b"w" else 0.0)
     jail.clean(child)
     control.sendall(struct.pack("!i", status))
 
 
-def _request(control: socket.socket) -> tuple[dict[str, Any], list[int]]:
+def _request(control: socket.socket, jail: Jail) -> tuple[dict[str, Any], list[int]]:
     """Return what to fork and the descriptors for it; ends the process where nobody asks."""
     room = socket.CMSG_SPACE(_MOST_FDS * array.array("i").itemsize)
     data, ancillary, _, _ = control.recvmsg(4096, room)
     if not data:
-        os._exit(0)
+        jail.leave()
     handles = array.array("i")
     for level, kind, held in ancillary:
         if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
@@ -145,7 +149,11 @@ def _execute(asked: dict[str, Any], handles: int) -> None:
     """Become another program; a fourth descriptor stays open for it."""
     if handles:
         os.set_inheritable(_FIRST_FD, True)
-    os.execve(asked["argv"][0], asked["argv"], asked["env"])
+    try:
+        os.execve(asked["argv"][0], asked["argv"], asked["env"])
+    except OSError as error:
+        os.write(2, f"{asked['argv'][0]}: {error.strerror}".encode())
+        os._exit(126)
 
 
 _PROGRAMS = {

@@ -1,0 +1,1 @@
+"""What `retrieve` is made of: claims, tokens, passages, the comparison, and an optional model."""
