@@ -19,7 +19,7 @@ demo: $(VENV)/.core
 	$(BIN)/synthgate demo
 
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -30,6 +30,9 @@ lint: $(VENV)/.dev
 bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/rows.py
+	$(BIN)/python benchmarks/exec.py
+	$(BIN)/python benchmarks/retrieve.py
+	$(BIN)/python benchmarks/gsm8k.py
 
 docs: $(VENV)/.dev
 	$(BIN)/python tools/generate_docs.py

@@ -150,6 +150,7 @@ SHAPES = (
         field("chosen"),
         _put("chosen"),
     ),
+    Shape("prompt/output", ("prompt", "output"), field("prompt"), field("output"), _put("output")),
     Shape("text", ("text",), _nothing, field("text"), _put("text")),
 )
 

@@ -35,6 +35,7 @@ EXAMPLES: list[tuple[dict[str, Any], str, str | None, str | None]] = [
         "messages", "part", "a",
     ),
     ({"prompt": "q", "completion": "a"}, "prompt/completion", "q", "a"),
+    ({"prompt": "q", "output": "a"}, "prompt/output", "q", "a"),
     ({"prompt": TURNS[:1], "completion": TURNS[1:]}, "prompt/completion", "q", "a"),
     ({"prompt": "q", "chosen": "a", "rejected": "b"}, "prompt/chosen/rejected", "q", "a"),
     ({"prompt": "q", "chosen": TURNS[1:], "rejected": []}, "prompt/chosen/rejected", "q", "a"),

@@ -38,7 +38,7 @@ def chosen(rows: Sequence[Row], shape: Shape) -> dict[str, str]:
         return {"answer": "there are no rows"}
     if not found:
         raise UsageError(
-            "--check auto: the rows have no tests (prompt, entry_point and test; tests; cases), no "
+            "--check auto: the rows have no tests (entry_point and test; tests; cases), no "
             "schema and no answer field: name a check"
         )
     return found
@@ -46,8 +46,8 @@ def chosen(rows: Sequence[Row], shape: Shape) -> dict[str, str]:
 
 def _called_for(value: Value, shape: Shape) -> Iterator[tuple[str, str]]:
     """Yield (specification, fields) of the checks that one row has the fields for."""
-    if all(_is_text(value, name) for name in ("prompt", "entry_point", "test")):
-        yield "exec", "prompt, entry_point and test"
+    if all(_is_text(value, name) for name in ("entry_point", "test")):
+        yield "exec", "entry_point and test"
     elif name := next((name for name in ("tests", "cases") if _is_list(value, name)), ""):
         yield "exec", name
     for name in _SCHEMAS:
