@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from synthgate import registry
+from synthgate.cli import verify
 from tests.conftest import ROOT
 
 PAGES = [ROOT / "docs" / "verify.md", *sorted((ROOT / "docs" / "checks").glob("*.md"))]
@@ -32,6 +33,12 @@ def test_every_check_has_an_example(page: Path) -> None:
 def test_every_check_has_a_page() -> None:
     """Each built-in check is described under docs/checks."""
     assert {page.stem for page in PAGES[1:]} == set(registry.BUILTIN["verifiers"])
+
+
+def test_every_check_has_an_example_in_the_help() -> None:
+    """`verify --help` shows how each built-in check is written."""
+    shown = re.findall(r"^--check '?(?:\w+=)?(\w+)", verify.__doc__ or "", re.MULTILINE)
+    assert set(shown) == {*registry.BUILTIN["verifiers"], "auto"}
 
 
 @pytest.mark.parametrize(("script", "printed"), EXAMPLES)

@@ -1,12 +1,22 @@
 """Check every candidate with something other than its generator; keep what passes.
 
-Checks: exec runs code, schema:FILE checks a shape, rule:FILE what you spell out, answer[:FIELD] the
-gold answer, retrieve:CORPUS claims, judge:MODEL and agree:FILE other models, human:FILE people,
-leak:REAL against real data, command:PROGRAM anything, arithmetic calculations (weak); auto picks
-exec, schema and answer by the rows' fields. A row is kept when no check fails or errs and at least
-one passes, or as --require says. Memory: a window of rows, and what the checks hold.
+A row is kept when no check fails or errs and at least one passes, or as --require says. Memory: a
+window of rows, and what the checks hold.
 
 Example: synthgate verify raw.jsonl -o good.jsonl --rejects bad.jsonl --check answer
+
+--check exec                            programs, against the tests of their rows
+--check schema:invoice.json             JSON of this shape; schema:@FIELD for each row's own
+--check rule:rules.toml                 lengths, patterns, relations, IFEval constraints
+--check answer:gold                     the final answer is the one in the field `gold`
+--check retrieve:corpus.jsonl           every claim stands in a trusted text
+--check judge:llama-3.1-8b --judge-url http://127.0.0.1:8080       another model says yes
+--check agree:others.jsonl              other models give the same answer
+--check human:labels.jsonl              a person passed this row
+--check leak:real.jsonl                 nothing of it stands in real data
+--check 'style=command:./lint.py -q'    any program, here under a name of its own
+--check arithmetic                      what is calculated is right (weak)
+--check auto                            exec, schema and answer, as the rows have fields for them
 """
 
 from __future__ import annotations
