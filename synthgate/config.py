@@ -138,7 +138,7 @@ class ClusterCapPolicy(Settings):
     protect_floor: Annotated[int, Ge(0), Flag("rows that a protected slice keeps; 0: as many as --max-per-cluster")] = 0
     by: Annotated[tuple[str, ...], Flag("field whose slices are counted; repeatable", (), "FIELD")] = ()
     against: Annotated[tuple[str, ...], Flag("real rows: which of their clusters have no row here; repeatable", (), "FILE")] = ()
-    cache: Annotated[str, Flag("append-only file of vectors, so that a text is embedded once; density only reads what fits the embedder", (), "FILE")] = ""
+    cache: Annotated[str, Flag("append-only file of vectors by text and embedder, so that a text is embedded once", (), "FILE")] = ""
 
 
 class VerifyPolicy(Settings):
