@@ -178,8 +178,8 @@ HOSTILE: dict[str, Any] = {
     "echo_form": lambda body: body["messages"][-1]["content"].split("nothing else:\n")[-1],
 }
 ROWS_ONLY = {f"{name}_on_rows": _only_on_rows(speak) for name, speak in HOSTILE.items()}
-BEHAVIOURS |= {name: _judge(speak) for name, speak in {**HOSTILE, **ROWS_ONLY}.items()}
-BEHAVIOURS |= {
+JUDGES: dict[str, Behaviour] = {
+    **{name: _judge(speak) for name, speak in {**HOSTILE, **ROWS_ONLY}.items()},
     "honest": _judge(honestly),
     "always_no": _judge(_always("no", "1")),
     "hesitant": _judge(_hesitant),
@@ -187,3 +187,4 @@ BEHAVIOURS |= {
     "too_slow": _slow,
     "dies": _dies,
 }
+BEHAVIOURS |= JUDGES
