@@ -6,10 +6,10 @@ normalised words, uses 128 permutations (what each does with a threshold is its 
 the lines that it keeps. Pairs are scored against an exact Jaccard join of word 3-grams.
 
 The peers live in a virtual environment of their own:
-    python -m venv /tmp/peers && /tmp/peers/bin/pip install rensa==0.5.0 gaoya==0.2.2 \
+    python -m venv .bench-dedupe && .bench-dedupe/bin/pip install rensa==0.5.0 gaoya==0.2.2 \
         datasketch==2.0.0 daft==0.7.26 orjson numpy
 
-Run: python benchmarks/dedupe.py --peers /tmp/peers/bin/python [--rows 100000] [--runs 3]
+Run: python benchmarks/dedupe.py --peers .bench-dedupe/bin/python [--rows 100000] [--runs 3]
 """
 
 from __future__ import annotations
