@@ -254,6 +254,21 @@ SWALLOWS = (
 )
 
 
+@pytest.mark.parametrize("ends", ["os._exit(0)", "os.kill(os.getpid(), 9)", "os.closerange(3, 9)"])
+def test_tests_that_give_no_verdict_pass_nobody(check: Exec, ends: str) -> None:
+    """Where the tests' own process ends without a word, that is a fail and never a pass."""
+    test = f"import os\ndef check(candidate):\n    assert candidate(1, 2) == 3\n    {ends}\n"
+    verdict = judged(check, human_eval("    return a + b\n", test=test))
+    assert (verdict.outcome, verdict.reason) == ("fail", "no verdict")
+
+
+@pytest.mark.parametrize("padding", ["x" * 600_000, "\U0001f600" * 200_000])
+def test_a_program_that_is_too_long_fails(jailed: Exec, padding: str) -> None:
+    """Its length is the candidate's own doing: it must not turn a fail into an abstention."""
+    verdict = judged(jailed, human_eval(f"    return 0\n# {padding}\n"))
+    assert (verdict.outcome, verdict.reason) == ("fail", "too_large")
+
+
 def test_a_dead_candidate_fails_whatever_the_tests_make_of_it(check: Exec) -> None:
     """Tests that swallow every error cannot turn a broken link into a pass."""
     assert (

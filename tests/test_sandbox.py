@@ -232,6 +232,26 @@ def test_a_box_that_cannot_start_says_why(tmp_path: Path) -> None:
     assert set(Path("/tmp").glob("synthgate-*")) <= before
 
 
+def test_without_namespaces_the_next_tier_is_taken() -> None:
+    """Where no namespace may be made, tier A says why it does not hold, and `auto` is tier B."""
+    script = (
+        "import sys\nfrom synthgate.sandbox import tiers\nfrom synthgate.sandbox.box import Plan\n"
+        "open('/proc/sys/user/max_user_namespaces', 'w').write('0')\n"
+        "print(tiers.choose('auto', Plan('A')).name, tiers.test(Plan('A')))\n"
+    )
+    done = subprocess.run(
+        ["unshare", "--user", "--map-root-user", sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=False,
+    )
+    if "unshare failed" in done.stderr:
+        pytest.skip("SKIPPED: this user may make no namespace in which to forbid them")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("B [Errno ")
+
+
 @pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
 @pytest.mark.parametrize("starts", [True, False])
 @pytest.mark.parametrize("own_tree", [True, False])
