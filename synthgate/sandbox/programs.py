@@ -6,11 +6,9 @@ judged by the caller from what it printed. The wall clock is the harness's.
 
 from __future__ import annotations
 
-import os
-import selectors
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
@@ -18,11 +16,10 @@ from typing import Any, Literal
 
 from synthgate.sandbox.box import Box, Broken, Plan
 from synthgate.sandbox.inside.values import BadFrame, Unencodable, receive, send
+from synthgate.sandbox.streams import LOOK, Streams
 
 FLOOD = 1 << 20  # bytes of output; more is no answer
-_TAIL = 2000  # bytes of stderr that are kept
 _BLOCK = 1 << 16
-_LOOK = 0.05  # seconds between two looks at what a program stores
 
 
 @dataclass(frozen=True)
@@ -161,18 +158,48 @@ class Rig:
 
     def _ran(self, box: Box, text: str, stdin: bytes, seed: int) -> Ran:
         ours, link = socket.socketpair()
-        with ours, link, Pipes() as pipes:
-            box.start("program", [*pipes.theirs, link.fileno()], stdio=3)
+        with ours, link, Streams(FLOOD) as streams:
+            box.start("program", [*streams.theirs, link.fileno()], stdio=3)
             link.close()
-            pipes.passed()
+            streams.passed()
+
+            def over() -> str | None:
+                if box.stored() > box.plan.disk:
+                    return "too much on disk"
+                return "" if _is_gone(ours) else None
+
             why = "stopped"
             try:
-                task = {"text": text, "seed": seed}
-                why = pipes.hand_over(ours, task, stdin, self._seconds, box)
+                why = self._given(ours, {"text": text, "seed": seed})
+                why = why or streams.pump(stdin, self._seconds, over, ours)
             finally:
                 box.end(gone=not why)
                 status = box.ended()
-            return Ran(bytes(pipes.stdout), bytes(pipes.stderr), status, why)
+            return Ran(bytes(streams.out), bytes(streams.stderr), status, why)
+
+    def _given(self, link: socket.socket, task: dict[str, Any]) -> str:
+        """Give a program its text; return why that cannot be done."""
+        link.settimeout(self._seconds)
+        try:
+            send(link, task)
+        except Unencodable:
+            return "too large"
+        except OSError:
+            pass  # it is gone already: what it printed will show why
+        link.setblocking(False)
+        return ""
+
+
+def _is_gone(link: socket.socket) -> bool:
+    """Tell whether nobody holds the other end any more; what was sent there means nothing."""
+    try:
+        while link.recv(_BLOCK):
+            pass
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _is_verdict(said: Any) -> bool:
@@ -206,7 +233,7 @@ class _Timed:
 
     def __init__(self, link: socket.socket, seconds: float, candidate: Box) -> None:
         self._link, self._until, self._candidate = link, time.monotonic() + seconds, candidate
-        self._step = _LOOK if candidate.plan.tier != "A" else seconds
+        self._step = LOOK if candidate.plan.tier != "A" else seconds
 
     def extend(self, seconds: float) -> None:
         self._until = time.monotonic() + seconds
@@ -229,123 +256,3 @@ class _Timed:
 def _refuse_hoard(box: Box) -> None:
     if box.stored() > box.plan.disk:
         raise TimeoutError("too much on disk")
-
-
-class Pipes:
-    """The standard streams of a program: what goes in, and a bounded part of what comes out."""
-
-    def __init__(self) -> None:
-        pairs = [os.pipe(), os.pipe(), os.pipe()]
-        self._in, self._out, self._err = pairs[0][1], pairs[1][0], pairs[2][0]
-        self.theirs = [pairs[0][0], pairs[1][1], pairs[2][1]]
-        self._open = {handle for pair in pairs for handle in pair}
-        self.stdout, self.stderr = bytearray(), bytearray()
-
-    def __enter__(self) -> Pipes:
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        for handle in list(self._open):
-            self._close(handle)
-
-    def _close(self, handle: int) -> None:
-        if handle in self._open:
-            self._open.remove(handle)
-            os.close(handle)
-
-    def passed(self) -> None:
-        """Close what the program holds now."""
-        for handle in self.theirs:
-            self._close(handle)
-
-    def hand_over(
-        self, link: socket.socket, task: dict[str, Any], stdin: bytes, seconds: float, box: Box
-    ) -> str:
-        """Give a program its text and its input; return why it was cut off, "" if it ended."""
-        until = time.monotonic() + seconds
-        try:
-            link.settimeout(seconds)
-            send(link, task)
-        except Unencodable:
-            return "too large"
-        except OSError:
-            pass  # it is gone already: what it printed will show why
-        link.setblocking(False)
-        with selectors.DefaultSelector() as watched:
-            for handle in (self._in, self._out, self._err):
-                os.set_blocking(handle, False)
-            watched.register(link, selectors.EVENT_READ, self._until_gone(link))
-            watched.register(self._out, selectors.EVENT_READ, self._reader(self.stdout))
-            watched.register(self._err, selectors.EVENT_READ, self._reader(self.stderr))
-            watched.register(self._in, selectors.EVENT_WRITE, self._writer(stdin))
-            try:
-                return self._pump(watched, until, box)
-            except TimeoutError as error:
-                return str(error) or "timeout"
-
-    def _pump(self, watched: selectors.BaseSelector, until: float, box: Box) -> str:
-        """Move bytes until the program is gone; never waits for the end of a stream."""
-        while True:
-            left = until - time.monotonic()
-            if left <= 0:
-                raise TimeoutError
-            gone = False
-            if not (ready := watched.select(left if box.plan.tier == "A" else min(left, _LOOK))):
-                _refuse_hoard(box)
-            for key, _ in ready:
-                step: Callable[[int], bool | None] = key.data
-                more = step(key.fd)
-                if more is False:
-                    watched.unregister(key.fileobj)
-                gone = gone or more is None
-            if len(self.stdout) > FLOOD:
-                return "too much output"
-            del self.stderr[:-_TAIL]
-            if gone:
-                self._drain()
-                return "too much output" if len(self.stdout) > FLOOD else ""
-
-    def _drain(self) -> None:
-        """Read what is still in the pipes of a program that has ended."""
-        for handle, into in ((self._out, self.stdout), (self._err, self.stderr)):
-            read = self._reader(into)
-            while handle in self._open and len(into) <= FLOOD and read(handle):
-                pass
-
-    def _until_gone(self, link: socket.socket) -> Callable[[int], bool | None]:
-        def step(_handle: int) -> bool | None:
-            try:
-                return True if link.recv(_BLOCK) else None
-            except OSError:
-                return None
-
-        return step
-
-    def _reader(self, into: bytearray) -> Callable[[int], bool]:
-        def step(handle: int) -> bool:
-            try:
-                data = os.read(handle, _BLOCK)
-            except OSError:
-                return False
-            into.extend(data)
-            return bool(data)
-
-        return step
-
-    def _writer(self, data: bytes) -> Callable[[int], bool]:
-        left = memoryview(data)
-
-        def step(handle: int) -> bool:
-            nonlocal left
-            try:
-                left = left[os.write(handle, left[:_BLOCK]) :] if left else left
-            except BlockingIOError:
-                return True
-            except OSError:
-                left = left[:0]
-            if left:
-                return True
-            self._close(handle)
-            return False
-
-        return step
