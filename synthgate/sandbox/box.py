@@ -6,7 +6,6 @@ Memory: about 15 MiB for a box, and what its program may use.
 from __future__ import annotations
 
 import array
-import glob
 import json
 import os
 import shutil
@@ -19,11 +18,11 @@ import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from functools import cache
 from typing import Any
 
 from synthgate.sandbox.inside.jail import WORK, Config
 from synthgate.sandbox.inside.values import BadFrame, receive, send
+from synthgate.sandbox.outside import children, held, sweep
 
 _PREFIX = "synthgate-box-"
 KILLED = 256  # the exit code of a program that had to be ended
@@ -57,26 +56,6 @@ _LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/et
 _PROGRAMS = ("/usr", "/bin", "/sbin", "/etc/alternatives", "/opt")
 
 
-@cache
-def _sweep() -> None:
-    """Remove what runs that were killed could not: once, before the first box of this one."""
-    for path in glob.glob(os.path.join(tempfile.gettempdir(), f"{_PREFIX}*")):
-        pid = os.path.basename(path).removeprefix(_PREFIX).partition("-")[0]
-        with suppress(OSError):
-            if pid.isdigit() and os.stat(path).st_uid == os.geteuid() and not _runs(int(pid)):
-                shutil.rmtree(path)
-
-
-def _runs(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
 class Broken(Exception):
     """A box that could not be set up or that does not answer; says why."""
 
@@ -104,7 +83,7 @@ class Box:
     def __init__(self, plan: Plan, slot: int = 0) -> None:
         self.plan = plan
         self.alive = True
-        _sweep()
+        sweep(_PREFIX)
         try:
             self._folder = tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-")
         except OSError as error:
@@ -226,11 +205,11 @@ class Box:
 
         Read from outside: per-process limits say nothing about the sum.
         """
-        pending, total = _children(self._process.pid), 0
+        pending, total = children(self._process.pid), 0
         while pending:
             pid = pending.pop()
-            pending += _children(pid)
-            total += _held(pid)
+            pending += children(pid)
+            total += held(pid)
         return total
 
     def stored(self) -> int:
@@ -309,19 +288,3 @@ def _nobody(slot: int) -> int:
         ranges = [(0, 0, 1 << 32)]
     mapped = (uid for uid in wanted for start, _, size in ranges if start <= uid < start + size)
     return next(mapped, -1)
-
-
-def _children(pid: int) -> list[int]:
-    try:
-        with open(f"/proc/{pid}/task/{pid}/children") as file:
-            return [int(each) for each in file.read().split()]
-    except OSError:
-        return []
-
-
-def _held(pid: int) -> int:
-    """Return the memory of a process that it does not share with a file, in bytes."""
-    with suppress(OSError), open(f"/proc/{pid}/status") as file:
-        lines = dict(line.split(":", 1) for line in file if line.startswith(("RssAnon", "RssShm")))
-        return sum(int(value.split()[0]) for value in lines.values()) << 10
-    return 0

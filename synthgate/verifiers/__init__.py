@@ -132,7 +132,7 @@ def assemble(specs: Iterable[str], bench: Bench) -> list[Verifier]:
         for spec in specs:
             checks.append(_build(read_spec(spec), bench))
             _refuse_same_name(checks, spec)
-    except BaseException:
+    except BaseException:  # Ctrl-C too: what was built is closed, then it goes on its way
         for check in checks:
             check.close()
         raise

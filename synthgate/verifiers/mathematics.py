@@ -137,7 +137,7 @@ class _Worker:
             ready = self._line(time.monotonic() + STARTING)
         except _Ended:
             ready = ""
-        except BaseException:
+        except BaseException:  # Ctrl-C too: no worker stays behind
             self.kill()
             raise
         if ready != "ready":

@@ -72,7 +72,7 @@ def _answer(link: socket.socket, names: dict[str, Any], call: dict[str, Any]) ->
 def _shown(error: BaseException) -> list[str]:
     try:
         text = str(error)
-    except BaseException:
+    except BaseException:  # its own `__str__` may do anything
         text = ""
     return [type(error).__name__[:100], text[:_MESSAGE]]
 

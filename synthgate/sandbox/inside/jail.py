@@ -12,11 +12,11 @@ import os
 import resource
 import shutil
 import signal
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from synthgate.sandbox.inside import kernel, seccomp
+from synthgate.sandbox.inside.cleaning import empty, kill_all, kill_group, running
 
 WORK = "/box/tmp"
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom")
@@ -70,7 +70,7 @@ class Jail:
             if os.uname().sysname == "Linux":
                 kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
             # The limit counts whatever else the user runs, now and a little later.
-            self._others = 0 if self.config.uid >= 0 else _running(os.geteuid()) + _MARGIN
+            self._others = 0 if self.config.uid >= 0 else running(os.geteuid()) + _MARGIN
         if self.config.tier != "C":
             self.rules = self._landlock()
             self._filter = seccomp.program(
@@ -93,15 +93,15 @@ class Jail:
     def clean(self, first: int) -> None:
         """Kill whatever a program left running and remove whatever it left lying around."""
         if self._own_tree:
-            _kill_all()
+            kill_all()
         else:
-            _kill_group(first)
+            kill_group(first)
         if self._own_tree:
             if _stamp(WORK) != self._untouched or os.listdir(WORK):
                 kernel.unmount(WORK)
                 self._renew()
         else:
-            _empty(self.work)
+            empty(self.work)
 
     def leave(self) -> NoReturn:
         """End the zygote, because nobody is there any more who would ask it for anything."""
@@ -254,74 +254,6 @@ def _bind(root: str, path: str, *, read_only: bool) -> None:
     kernel.mount(path, target, "", kernel.MS_BIND | kernel.MS_REC)
     if read_only:
         kernel.make_read_only(target)
-
-
-# --- cleaning up --------------------------------------------------------------------------
-
-
-def _kill_all() -> None:
-    """Kill every process of the namespace but this one, its first. The kernel does it in one go."""
-    with suppress(ProcessLookupError):
-        os.kill(-1, signal.SIGKILL)
-    _reap()
-
-
-def _kill_group(leader: int) -> None:
-    """Kill a program's process group, which the filter does not let it leave, then strays."""
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(leader, signal.SIGKILL)
-    for _ in range(1000):
-        strays = _children()
-        if not strays:
-            break
-        for pid in strays:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        _reap(os.WNOHANG)
-    _reap()
-
-
-def _children() -> list[int]:
-    """Return the children of this process, orphans that it inherited among them."""
-    try:
-        with open(f"/proc/self/task/{os.getpid()}/children") as file:
-            return [int(pid) for pid in file.read().split()]
-    except OSError:
-        return []
-
-
-def _reap(flags: int = 0) -> None:
-    while True:
-        try:
-            pid, _ = os.waitpid(-1, flags)
-        except ChildProcessError:
-            return
-        if pid == 0:
-            return
-
-
-def _running(uid: int) -> int:
-    """Return how many threads a user has, which its limit counts too."""
-    count = 0
-    for name in os.listdir("/proc") if os.path.isdir("/proc") else ():
-        try:
-            if name.isdigit() and os.stat(f"/proc/{name}").st_uid == uid:
-                count += len(os.listdir(f"/proc/{name}/task"))
-        except OSError:
-            continue
-    return count
-
-
-def _empty(folder: str) -> None:
-    """Remove everything in a folder without following a link out of it."""
-    os.chmod(folder, 0o700)
-    with os.scandir(folder) as entries:
-        found = list(entries)
-    for entry in found:
-        if entry.is_dir(follow_symlinks=False):
-            shutil.rmtree(entry.path, ignore_errors=True)
-        else:
-            os.unlink(entry.path)
 
 
 def configured(shown: dict[str, Any]) -> Config:

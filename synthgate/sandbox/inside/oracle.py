@@ -14,10 +14,18 @@ import importlib
 import socket
 import sys
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from synthgate.sandbox.inside.same import same
+from synthgate.sandbox.inside.stand_ins import (
+    STAND_INS,
+    CandidateError,
+    Function,
+    constant,
+    stand_in,
+    with_back,
+)
 from synthgate.sandbox.inside.suite import BACK, Suite, Untestable, program_of
 from synthgate.sandbox.inside.values import (
     SIZES,
@@ -29,7 +37,6 @@ from synthgate.sandbox.inside.values import (
     unpack,
 )
 
-Function = Callable[..., Any]
 _SHOWN = 300  # characters of an error's text
 # These end a loop of the tests instead of failing it: `all(map(...))` would be true.
 _ENDING = (StopIteration, StopAsyncIteration)
@@ -37,10 +44,6 @@ _ENDING = (StopIteration, StopAsyncIteration)
 
 class Broken(BaseException):
     """The candidate gave no value; not an `Exception`, so that no test swallows it by mistake."""
-
-
-class CandidateError(Exception):
-    """What the candidate raised, where that is no built-in exception."""
 
 
 class Unrunnable(BaseException):
@@ -192,71 +195,16 @@ def _run_unittest(module: types.ModuleType) -> None:
         raise Failed(f"{test.id()}: {trace.strip().splitlines()[-1]}"[:_SHOWN])
 
 
-# --- stand-ins ----------------------------------------------------------------------------
-
-
-def _with_back(call: Function, back: Function) -> Function:
-    """Return a function that knows its variant for calls that are to change their arguments."""
-    call.back = back  # type: ignore[attr-defined]
-    return call
-
-
-def _stand_in(function: Function) -> Function:
-    """Return a stand-in that is given copies, as a candidate is."""
-
-    def call(*args: Any, **kwargs: Any) -> Any:
-        return function(*copy.deepcopy(args), **copy.deepcopy(kwargs))
-
-    return _with_back(call, function)
-
-
-def _raises(kind: type[Exception]) -> Function:
-    def function(*_args: Any, **_kwargs: Any) -> Any:
-        raise kind("stand-in")
-
-    return function
-
-
-def _first(*args: Any, **kwargs: Any) -> Any:
-    return args[0] if args else next(iter(kwargs.values()), None)
-
-
-def _last(*args: Any, **kwargs: Any) -> Any:
-    return [*args, *kwargs.values()][-1] if args or kwargs else None
-
-
-def _empties(*args: Any, **kwargs: Any) -> Any:
-    given = _first(*args, **kwargs)
-    if isinstance(given, list | dict | set | bytearray):
-        given.clear()
-    return given
-
-
-def _constant(value: Any) -> Function:
-    return lambda *_args, **_kwargs: copy.copy(value)
-
-
-_CONSTANTS: list[Any] = [None, True, False, 0, 1, -1, 0.0, float("nan"), "", [], {}, ()]
-_ERRORS = (CandidateError, ValueError, TypeError, KeyError, IndexError, ZeroDivisionError)
-STAND_INS: dict[str, Function] = {
-    "returns its argument": _first,
-    "returns its last argument": _last,
-    "empties its argument": _empties,
-    **{f"returns {value!r}": _constant(value) for value in _CONSTANTS},
-    **{f"raises {kind.__name__}": _raises(kind) for kind in _ERRORS},
-}
-
-
 def _passed_by(tests: Tests) -> Iterator[str]:
     """Yield the stand-ins that pass the tests."""
     stand_ins = dict(STAND_INS)
     if len(tests.suite.cases) > 1:
-        stand_ins["returns the first expected value"] = _constant(tests.suite.cases[0]["expected"])
+        stand_ins["returns the first expected value"] = constant(tests.suite.cases[0]["expected"])
     for name, function in stand_ins.items():
-        stand_in = _stand_in(function)
+        copied = stand_in(function)
         try:
-            tests.run(dict.fromkeys(tests.suite.entries, stand_in))
-        except BaseException:
+            tests.run(dict.fromkeys(tests.suite.entries, copied))
+        except BaseException:  # whatever tests may raise, they did not pass
             continue
         yield name
 
@@ -297,7 +245,7 @@ def _split(tests: Tests, link: Link, task: dict[str, Any]) -> dict[str, Any]:
             return link.call(name, args, kwargs, back=True)
 
         call.__name__ = name
-        return _with_back(call, back)
+        return with_back(call, back)
 
     why = ""
     try:

@@ -111,7 +111,7 @@ def _become_program(asked: dict[str, Any], fds: list[int], jail: Jail) -> NoRetu
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         _arrange(fds, asked["stdio"], jail)
         _PROGRAMS[asked["run"]](asked, len(fds) - asked["stdio"])
-    except BaseException:
+    except BaseException:  # a forked child must never go on as its zygote
         os._exit(1)
     os._exit(0)
 
