@@ -20,6 +20,7 @@ from typing import Any
 import orjson
 
 from synthgate import config
+from synthgate.cli.again import Again
 from synthgate.cli.options import Command, Streams
 from synthgate.cli.progress import Progress
 from synthgate.cli.record import document, files_named, headline, slot
@@ -127,7 +128,7 @@ class Session(contextlib.ExitStack):
         head = list(islice(rows, DETECT_ROWS))
         shape = self._shape(head, shapes) if head else EMPTY
         first = self.watched(chain(head, rows))
-        return (_Again(first, source) if again else first), shape
+        return (Again(first, source) if again else first), shape
 
     def records(self, path: str, role: str) -> Iterable[Row]:
         """Return the rows of a file that is only consulted, whatever their shape."""
@@ -305,22 +306,3 @@ class Session(contextlib.ExitStack):
 
 def _refuse_line(file: str, line: int, _raw: bytes, error: BadLine) -> None:
     raise error.at(file, line)
-
-
-class _Again:
-    """Rows whose first pass has begun, and that can be read again from the start."""
-
-    def __init__(self, first: Iterator[Row], source: Source) -> None:
-        self._first: Iterator[Row] | None = first
-        self._source = source
-
-    def __iter__(self) -> Iterator[Row]:
-        first, self._first = self._first, None
-        return first if first is not None else iter(self._source)
-
-    @property
-    def seekable(self) -> bool:
-        return self._source.seekable
-
-    def only(self, numbers: Iterable[int]) -> Iterator[Row]:
-        return self._source.only(numbers)
