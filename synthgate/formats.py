@@ -26,6 +26,12 @@ class Shape:
     prompt: Reader
     response: Reader
     with_response: Callable[[Value, str], Value]
+    made_of: tuple[str, str, str] = ("", "", "")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Another process makes the shape again from its name, or from the fields it is read by."""
+        asks = any(self is shape for shape in PROMPTS)
+        return _again, (self.name, *self.made_of, asks)
 
     def matches(self, value: Value) -> bool:
         """Tell whether a row has the keys that this shape is known by."""
@@ -162,6 +168,9 @@ PROMPTS = (
 )
 
 
+EMPTY = Shape("none", (), _nothing, _nothing, lambda value, _: value)  # of no rows
+
+
 def named(name: str, shapes: tuple[Shape, ...] = SHAPES) -> Shape:
     """Return the shape of that name, or refuse and list the known ones."""
     for shape in shapes:
@@ -183,7 +192,15 @@ def by_fields(base: Shape | None, prompt: str | None, response: str | None) -> S
         else base.with_response
         if base
         else _put("output"),
+        made_of=(base.name if base else "", prompt or "", response or ""),
     )
+
+
+def _again(name: str, base: str, prompt: str, response: str, asks: bool) -> Shape:
+    table = PROMPTS if asks else (*SHAPES, EMPTY)
+    if name == "fields":
+        return by_fields(named(base, SHAPES) if base else None, prompt or None, response or None)
+    return named(name, table)
 
 
 def detect(rows: Iterable[Row], shapes: tuple[Shape, ...] = SHAPES) -> tuple[Shape, int]:

@@ -320,10 +320,12 @@ def test_a_row_of_ten_megabytes(tmp_path: Path) -> None:
 def test_a_worker_that_dies_is_an_error(many: Path) -> None:
     """A process that is gone ends the command with 7 and leaves nothing, instead of a hang."""
     from synthgate.errors import Unreachable
+    from synthgate.jsonl.pages import RowsPage
     from synthgate.near.settings import Settings
 
-    with Processes(Settings(), 2) as pool, pytest.raises(Unreachable):
-        for number, _ in enumerate(pool.map("scan", [[("a", "b")]] * 40)):
+    page = RowsPage(rows_of([{"text": "a"}]))
+    with Processes(Settings(shape=named("text")), 2) as pool, pytest.raises(Unreachable):
+        for number, _ in enumerate(pool.map("scan", [page] * 40)):
             if number == 10:
                 for worker in pool._workers:
                     worker.kill()

@@ -18,11 +18,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from synthgate.config import VerifyPolicy
+from synthgate.endings import cut_off
 from synthgate.errors import Unreachable, UsageError
 from synthgate.formats import named
 from synthgate.provenance import Stamp, read
 from synthgate.verifiers import Bench, Verdict, Verifier, assemble, schema, schemas
-from synthgate.verifiers.documents import NoDocument, cut_off, extract, parse
+from synthgate.verifiers.documents import NoDocument, extract, parse
 from tests.conftest import read_rows, synthgate, write_rows
 
 SHAPE = named("input/output")

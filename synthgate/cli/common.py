@@ -12,12 +12,11 @@ import hashlib
 import os
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any
-
-import orjson
 
 from synthgate import config
 from synthgate.cli.again import Again
@@ -25,13 +24,13 @@ from synthgate.cli.options import Command, Streams
 from synthgate.cli.progress import Progress
 from synthgate.cli.record import document, files_named, headline, slot
 from synthgate.cli.settings import decoded
-from synthgate.cli.shapes import EMPTY, find_shape
+from synthgate.cli.shapes import find_shape
 from synthgate.errors import BadLine, InputError, UsageError
-from synthgate.formats import DETECT_ROWS, SHAPES, Shape, detect
-from synthgate.jsonl import Sink, Source, open_sink, read_file
+from synthgate.formats import DETECT_ROWS, EMPTY, SHAPES, Shape, detect
+from synthgate.jsonl import FilePages, Sink, Source, open_sink, read_file
 from synthgate.manifest import Manifest, Stream, settings_digest
-from synthgate.provenance import Stamp, attach, emit, run_hash
-from synthgate.rows import REJECT, Decision, Row
+from synthgate.provenance import Stamp, emit, rejected, run_hash
+from synthgate.rows import Decision, Row
 from synthgate.text import printable
 
 REFERENCES = ("check", "against", "labels")
@@ -130,6 +129,14 @@ class Session(contextlib.ExitStack):
         first = self.watched(chain(head, rows))
         return (Again(first, source) if again else first), shape
 
+    def pages(self) -> tuple[FilePages, Shape, Stamp]:
+        """Open the outputs and return the command's rows as pages, their shape and their stamp."""
+        source = self.source(again=True)
+        self.open_outputs()
+        pages = FilePages(source)
+        head = pages.head(DETECT_ROWS, strict=self.options.on_error == "error")
+        return pages, self._shape(head, SHAPES) if head else EMPTY, self._stamp(False, "")
+
     def records(self, path: str, role: str) -> Iterable[Row]:
         """Return the rows of a file that is only consulted, whatever their shape."""
         if path == "-" and "-" in (self.options.inputs or ("-",)):
@@ -210,6 +217,14 @@ class Session(contextlib.ExitStack):
                 write(emit(decision.row))
         self.manifest.rows_out = self.sinks["output"].rows
 
+    def write(self, lines: bytes, rows: int, rejects: bytes, reasons: Counter[str]) -> None:
+        """Write the lines of many rows, and of rejects, which are counted by their reasons."""
+        self.sinks["output"].write_lines(lines, rows)
+        self.manifest.rows_out = self.sinks["output"].rows
+        self.manifest.rejects.update(reasons)
+        if "rejects" in self.sinks:
+            self.sinks["rejects"].write_lines(rejects, reasons.total())
+
     def reject(self, decision: Decision) -> None:
         """Count a dropped row and write it, with its reason, to the rejects."""
         row = decision.row
@@ -218,7 +233,7 @@ class Session(contextlib.ExitStack):
             return
         why = self._why(row.file, row.line, decision.reason, decision.detail)
         why["survivor"] = decision.survivor
-        self.sinks["rejects"].write(attach(emit(row), REJECT, orjson.dumps(why)))
+        self.sinks["rejects"].write(rejected(emit(row), why))
 
     def _bad_line(self, file: str, line: int, raw: bytes, error: BadLine) -> None:
         """Treat a line that is no row as the user asked: end here, or reject it and go on."""
@@ -228,7 +243,7 @@ class Session(contextlib.ExitStack):
         if "rejects" in self.sinks:
             why = self._why(file, line, error.reason, error.detail)
             why["base64"] = base64.b64encode(raw).decode()
-            self.sinks["rejects"].write(attach(b"{}", REJECT, orjson.dumps(why)))
+            self.sinks["rejects"].write(rejected(b"{}", why))
 
     def _why(self, file: str, line: int, reason: str, detail: str) -> dict[str, Any]:
         where = {"file": file, "line": line, "stage": self.manifest.stage}

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from functools import partial
 from typing import TYPE_CHECKING
 
 from synthgate.cli.options import Command
@@ -30,12 +29,15 @@ COMMAND = Command("dedupe")
 def run(io: Session, policy: DedupePolicy) -> None:
     """Read rows, drop invalid, repeated and contaminated ones."""
     from synthgate.near.pool import Processes
-    from synthgate.stages.dedupe import dedupe
+    from synthgate.stages.dedupe import decide, settings, write
 
-    rows, shape = io.read(again=True)
+    pages, shape, stamp = io.pages()
+    known = settings(policy, shape, _references(io, policy), stamp=stamp, handles=pages.handles)
     count = policy.workers or len(os.sched_getaffinity(0))
-    engine = partial(Processes, count=count)
-    io.settle(dedupe(rows, shape, policy, _references(io, policy), engine))
+    with Processes(known, count) as pool:
+        verdicts = decide(pages, policy, pool)
+        for sheet in write(pages, verdicts, pool, rejects="rejects" in io.sinks):
+            io.write(sheet.lines, sheet.rows, sheet.rejects, sheet.reasons)
 
 
 def _references(io: Session, policy: DedupePolicy) -> Iterator[Row]:

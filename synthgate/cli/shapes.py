@@ -9,8 +9,6 @@ from synthgate.errors import InputError
 from synthgate.formats import SHAPES, Shape, by_fields, detect, field, named
 from synthgate.rows import Row
 
-EMPTY = Shape("none", (), lambda _: None, lambda _: None, lambda value, _: value)
-
 
 def find_shape(
     head: list[Row], shapes: tuple[Shape, ...], options: Mapping[str, Any]

@@ -11,8 +11,8 @@ from synthgate.errors import BadLine, InputError
 from synthgate.jsonl.raw import CHUNK
 
 Note = Callable[[int], object]
-_BOM = b"\xef\xbb\xbf"
-_SPACE = b" \t\r\n"
+BOM = b"\xef\xbb\xbf"
+SPACE = b" \t\r\n"
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{},\n]', re.DOTALL)
 _LINE_END = re.compile(rb'"(?:[^"\\]|\\.)*"|[\r\n]', re.DOTALL)
 
@@ -44,9 +44,9 @@ def _lines(
                 note(start)
             yield number, error
             continue
-        if number == 1 and line.startswith(_BOM):
+        if number == 1 and line.startswith(BOM):
             line, start = line[3:], start + 3
-        line = line.rstrip(_SPACE)
+        line = line.rstrip(SPACE)
         if line:
             if note is not None:
                 note(start)
@@ -61,18 +61,19 @@ def _skip_long(stream: IO[bytes], line: bytes, at: int) -> tuple[BadLine, int]:
         line = stream.readline(CHUNK)
         size += len(line)
         sha256.update(line)
-    return _too_long(size, sha256), at + size - begun
+    return too_long(size, sha256), at + size - begun
 
 
-def _too_long(size: int, sha256: Any) -> BadLine:
+def too_long(size: int, sha256: Any) -> BadLine:
+    """Return what a line longer than the limit is refused for."""
     detail = f"a line of {size} bytes is longer than the limit (sha256 {sha256.hexdigest()})"
     return BadLine("line_too_long", detail)
 
 
 def _elements(path: str, stream: IO[bytes], max_line: int) -> Iterator[tuple[int, bytes | BadLine]]:
     """Yield (line number, bytes on one line) of each element of a `.json` array."""
-    text = stream.read().removeprefix(_BOM)
-    if not text.lstrip(_SPACE).startswith(b"["):
+    text = stream.read().removeprefix(BOM)
+    if not text.lstrip(SPACE).startswith(b"["):
         raise InputError(f"{path}:1:1: a .json file must hold one array of objects")
     depth, line, start, begun, commas = 0, 1, 0, 1, 0
     for token in _TOKEN.finditer(text):
@@ -81,7 +82,7 @@ def _elements(path: str, stream: IO[bytes], max_line: int) -> Iterator[tuple[int
         depth += (mark in (b"[", b"{")) - (mark in (b"]", b"}"))
         comma = mark == b"," and inner == 1
         if comma or (mark in (b"]", b"}") and depth == 0):
-            if comma or commas or text[start : token.start()].strip(_SPACE):
+            if comma or commas or text[start : token.start()].strip(SPACE):
                 yield _element(text[start : token.start()], begun, max_line)
             commas += comma
         elif inner or not depth:
@@ -89,16 +90,16 @@ def _elements(path: str, stream: IO[bytes], max_line: int) -> Iterator[tuple[int
         start, begun = token.end(), line
         if depth == 0:
             break
-    if depth or text[start - 1 : start] != b"]" or text[start:].strip(_SPACE):
+    if depth or text[start - 1 : start] != b"]" or text[start:].strip(SPACE):
         raise InputError(f"{path}:{line}: the array does not end where the file ends")
 
 
 def _element(raw: bytes, line: int, max_line: int) -> tuple[int, bytes | BadLine]:
     """Return one element and the line it begins on; white space between its tokens is one line."""
-    element = raw.lstrip(_SPACE)
+    element = raw.lstrip(SPACE)
     line += raw[: len(raw) - len(element)].count(b"\n")
-    element = element.rstrip(_SPACE)
+    element = element.rstrip(SPACE)
     if len(element) > max_line:
-        return line, _too_long(len(element), hashlib.sha256(element))
+        return line, too_long(len(element), hashlib.sha256(element))
     # A raw line end inside a string stays, so that the parser refuses it.
     return line, _LINE_END.sub(lambda end: end[0] if len(end[0]) > 1 else b" ", element)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import threading
 from queue import SimpleQueue
 from typing import Any
 
-from synthgate.errors import OutputError
+from synthgate.errors import InputError, OutputError
 
 CHUNK = 1 << 20
 _LARGE = CHUNK // 2  # what a full buffer hands on is a little less than the buffer
@@ -60,6 +61,45 @@ class _Digest:
         """Let the thread end."""
         if self._blocks is not None:
             self._blocks.put(b"")
+
+
+class FileDigest:
+    """SHA-256 of a plain file as it is now, taken in a thread while others read it.
+
+    `handle` is the descriptor of a file without a name. Raises `InputError`.
+    """
+
+    def __init__(self, path: str, handle: int = -1) -> None:
+        self._path = path
+        try:
+            self._handle = os.dup(handle) if handle >= 0 else os.open(path, os.O_RDONLY)
+            self.size = os.fstat(self._handle).st_size
+        except OSError as error:
+            raise InputError(f"{path}: {why(error)}") from None
+        self._found: str | OSError | None = None
+        self._thread = threading.Thread(target=self._work, daemon=True)
+        self._thread.start()
+
+    def _work(self) -> None:
+        sha256, at = hashlib.sha256(), 0
+        try:
+            while at < self.size and (
+                block := os.pread(self._handle, min(CHUNK, self.size - at), at)
+            ):
+                sha256.update(block)
+                at += len(block)
+            self._found = sha256.hexdigest()
+        except OSError as error:
+            self._found = error
+        finally:
+            os.close(self._handle)
+
+    def hexdigest(self) -> str:
+        """Return the digest, once it is known."""
+        self._thread.join()
+        if isinstance(self._found, str):
+            return self._found
+        raise InputError(f"{self._path}: {why(self._found or OSError('not read'))}")
 
 
 class Hashing(io.RawIOBase):

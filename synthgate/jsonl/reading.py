@@ -124,12 +124,12 @@ class Source:
             if places.seekable:
                 file: IO[bytes] | io.FileIO | None = self._spools.get(path)
                 if file is None:
-                    file = stack.enter_context(_open_raw(path))
+                    file = stack.enter_context(open_raw(path))
                 file.flush()
                 lines = places.lines(file.fileno(), wanted, self.max_line + 2)
             else:
-                _, stream = self._open(stack, path, False)
-                lines = places.sift(_guarded(path, numbered(path, stream, self.max_line)), wanted)
+                _, stream = self.opened(stack, path, False)
+                lines = places.sift(guarded(path, numbered(path, stream, self.max_line)), wanted)
             for line in lines:
                 try:
                     yield read(line, name, 0, self.stamp)
@@ -144,10 +144,10 @@ class Source:
         if first and self.again:
             self._places.append(places)
         with contextlib.ExitStack() as stack:
-            hashing, stream = self._open(stack, path, first)
+            hashing, stream = self.opened(stack, path, first)
             stamp = self.stamp
             note = places.note if first and self.again else None
-            for line, raw in _guarded(path, numbered(path, stream, self.max_line, note)):
+            for line, raw in guarded(path, numbered(path, stream, self.max_line, note)):
                 if self.limit and count == left:
                     break
                 count += 1
@@ -175,7 +175,7 @@ class Source:
         self.bad += 1
         self.on_bad(path, line, b"" if isinstance(raw, BadLine) else raw, error)
 
-    def _open(
+    def opened(
         self, stack: contextlib.ExitStack, path: str, first: bool
     ) -> tuple[Hashing, IO[bytes]]:
         """Return (what hashes the stored bytes, the decompressed stream) of one input."""
@@ -185,8 +185,8 @@ class Source:
             self._spools[path].seek(0)
             raw = io.FileIO(self._spools[path].fileno(), "rb", closefd=False)
         else:
-            raw = stack.enter_context(_open_raw(path))
-            if self.again and not _is_regular(path):
+            raw = stack.enter_context(open_raw(path))
+            if self.again and not is_regular(path):
                 copy = self._spools[path] = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as we
                 weakref.finalize(self, copy.close)
         hashing = Hashing(raw, copy)
@@ -201,15 +201,17 @@ def _refuse(path: str, paths: list[str]) -> None:
             raise InputError("-: stdin can be read only once")
     elif os.path.isdir(path):
         raise InputError(f"{path}: is a directory")
-    elif _is_regular(path) or not os.path.exists(path):
-        _open_raw(path).close()
+    elif is_regular(path) or not os.path.exists(path):
+        open_raw(path).close()
 
 
-def _is_regular(path: str) -> bool:
+def is_regular(path: str) -> bool:
+    """Tell whether a path is a plain file, which can be read twice."""
     return path != "-" and os.path.exists(path) and stat.S_ISREG(os.stat(path).st_mode)
 
 
-def _open_raw(path: str) -> io.FileIO:
+def open_raw(path: str) -> io.FileIO:
+    """Open an input, `-` for stdin, or raise `InputError`."""
     try:
         return io.FileIO(0, "rb", closefd=False) if path == "-" else io.FileIO(path, "rb")
     except OSError as error:
@@ -226,7 +228,7 @@ def _decompressed(path: str, raw: Any) -> Any:
     return raw
 
 
-def _guarded(
+def guarded(
     path: str, lines: Iterator[tuple[int, bytes | BadLine]]
 ) -> Iterator[tuple[int, bytes | BadLine]]:
     """Pass the lines on; damaged or unreadable data becomes one plain error."""

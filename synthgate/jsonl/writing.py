@@ -50,6 +50,18 @@ class Sink:
             raise self._failed(error) from None
         self.rows += 1
 
+    def write_lines(self, lines: bytes, rows: int) -> None:
+        """Write many lines at once, each of them with its end."""
+        if self._array:
+            for line in lines.split(b"\n")[:-1]:
+                self.write(line)
+            return
+        try:
+            self._write(lines)
+        except OSError as error:
+            raise self._failed(error) from None
+        self.rows += rows
+
     @property
     def replaces(self) -> bool:
         """Whether this is a file that appears under its name only when it is complete."""

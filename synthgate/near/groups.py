@@ -8,6 +8,7 @@ import numpy as np
 
 Array = Any
 _LOW = np.uint64(0xFFFFFFFF)
+_FEW = 8  # rows of a key that are paired each with each
 
 
 def repeated(digests: Array, ranks: Array, alive: Array) -> Array:
@@ -51,16 +52,44 @@ def beyond(digests: Array, ranks: Array, alive: Array, most: int) -> tuple[Array
     return rows[over], rows[heads[over]]
 
 
-def edges(keys: Array, rows: Array) -> tuple[Array, Array]:
-    """Return pairs of neighbours among the rows of each key: (uint32 rows, uint32 rows).
+Pairs = tuple[Array, Array]
 
-    `keys` are uint32 and `rows` numbers below 2^32, one key to a row; a row may come again.
+
+def edges(keys: Array, rows: Array) -> tuple[Pairs, Pairs]:
+    """Return (all pairs of the few rows of a key, neighbours among the many rows of a key).
+
+    Pairs are (uint32 rows, uint32 rows); few is up to 8. `keys` are uint32 and `rows` numbers below
+    2^32, one key to a row; a row may come again.
     """
     joined = np.sort((keys.astype(np.uint64) << np.uint64(32)) | rows.astype(np.uint64))
-    same = (joined[1:] >> np.uint64(32)) == (joined[:-1] >> np.uint64(32))
-    first, second = joined[:-1][same] & _LOW, joined[1:][same] & _LOW
+    sorted_keys = joined >> np.uint64(32)
+    many = np.zeros(len(joined), dtype=bool)
+    reach = sorted_keys[_FEW:] == sorted_keys[:-_FEW]
+    for step in range(_FEW + 1):
+        many[step : step + len(reach)] |= reach
+    few: list[Pairs] = []
+    chains = (rows[:0].astype(np.uint32), rows[:0].astype(np.uint32))
+    for step in range(1, _FEW):
+        same = sorted_keys[step:] == sorted_keys[:-step]
+        if not same.any():
+            break
+        crowd = many[step:]
+        few.append(_paired(joined, same & ~crowd, step))
+        if step == 1:
+            chains = _paired(joined, same & crowd, 1)
+    first, second = (np.concatenate([chains[0][:0], *(pair[at] for pair in few)]) for at in (0, 1))
+    return (first, second), chains
+
+
+def _paired(joined: Array, chosen: Array, step: int) -> Pairs:
+    first, second = joined[:-step][chosen] & _LOW, joined[step:][chosen] & _LOW
     differ = first != second
     return first[differ].astype(np.uint32), second[differ].astype(np.uint32)
+
+
+def taken(pairs: Pairs, chosen: Array) -> Pairs:
+    """Return some of the pairs."""
+    return pairs[0][chosen], pairs[1][chosen]
 
 
 def components(pairs: list[tuple[Array, Array]]) -> tuple[Array, Array]:
@@ -70,10 +99,18 @@ def components(pairs: list[tuple[Array, Array]]) -> tuple[Array, Array]:
     """
     first = np.concatenate([np.zeros(0, dtype=np.uint32), *(pair[0] for pair in pairs)])
     second = np.concatenate([np.zeros(0, dtype=np.uint32), *(pair[1] for pair in pairs)])
-    rows = np.unique(np.concatenate([first, second])).astype(np.int64)
+    rows = distinct(np.concatenate([first, second])).astype(np.int64)
     labels = _labels(len(rows), np.searchsorted(rows, first), np.searchsorted(rows, second))
     order = np.argsort(labels, kind="stable")
     return rows[order], np.flatnonzero(np.diff(labels[order], prepend=-1))
+
+
+def distinct(values: Array) -> Array:
+    """Return the values, ascending, each once; `np.unique` takes 40 times as long."""
+    found = np.sort(values)
+    fresh = np.ones(len(found), dtype=bool)
+    fresh[1:] = found[1:] != found[:-1]
+    return found[fresh]
 
 
 def _labels(count: int, first: Array, second: Array) -> Array:

@@ -4,21 +4,28 @@ Rows are taken in their order. A row that is near, or alike, a row that was kept
 dropped and names that row; any other is kept. So every survivor is a kept row, every dropped row
 was compared with its survivor, and no chain of small steps drops what resembles nothing kept.
 
-A row is compared with kept rows that share a key with it, those that share most keys first. Of
-each key the first 64 kept rows count, so that the time grows with the number of rows even where
-all rows share a key.
+A row is compared with kept rows that share a key with it, those that share most keys first. Where
+more than 64 rows share a key, the first 64 kept ones count, so that the time grows with the number
+of rows even where all rows share a key.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
+import numpy as np
+
+from synthgate.jsonl.pages import Page, looked
 from synthgate.near import alike
-from synthgate.near.scan import Texts, sides, sought
+from synthgate.near.scan import sides, sought
 from synthgate.near.settings import Settings
-from synthgate.near.shingles import Shingled, jaccard, shingled
+from synthgate.near.shingles import Shingled, shingled
+from synthgate.near.similar import Similar
 
+Array = Any
 _KEPT = 64  # rows of one key that later ones are compared with
 _COMPARED = 64  # kept rows that one row is compared with
 _EVEN = 1e-9  # a similarity is a quotient: what is equal in numbers may differ in the last bit
@@ -26,7 +33,7 @@ _EVEN = 1e-9  # a similarity is a quotient: what is equal in numbers may differ 
 
 @dataclass(frozen=True)
 class Repeat:
-    """A row of a group that repeats another: positions in the group, why, how much."""
+    """A row of a group that repeats another: positions by preference, why, how much."""
 
     row: int
     survivor: int
@@ -34,67 +41,136 @@ class Repeat:
     similarity: float
 
 
-def judge(group: list[Texts], settings: Settings) -> list[Repeat]:
-    """Return the rows of a group, given in the order of preference, that repeat kept ones."""
-    texts = [side for prompt, response in group for side in sides(prompt, response, settings.on)]
-    found = shingled(texts, settings.sides)
+class Group(NamedTuple):
+    """Rows that are compared with each other: a page without bad lines, its rows by preference."""
+
+    page: Page
+    order: list[int]
+
+
+def judge(group: Group, settings: Settings) -> list[Repeat]:
+    """Return the rows of a group that repeat kept ones, as positions in the order of preference."""
+    values, shape = looked(group.page).values, settings.shape
+    wanted = [values[at] for at in group.order]
+    texts = [
+        side
+        for value in wanted
+        for side in sides(shape.prompt(value), shape.response(value), settings.on)
+    ]
+    found = shingled(texts, settings.sides, marked=settings.marked)
     bands, (owners, short) = sought(found, settings)
+    rows, keys = _keyed(bands[0] if bands else None, owners, short)
     bench = _Bench(texts, found, settings, frozenset(owners.tolist()))
-    keys: list[list[int]] = bands.tolist() if bands is not None else [[] for _ in group]
-    for owner, key in zip(owners.tolist(), short.tolist(), strict=True):
-        keys[owner].append(-1 - key)
-    kept: dict[int, list[int]] = {}
-    repeats = []
-    for row, own in enumerate(keys):
-        repeat = bench.repeat(row, Counter(r for key in own for r in kept.get(key, ())))
-        if repeat is not None:
-            repeats.append(repeat)
+    if _crowded(keys):
+        return list(_one_by_one(bench, rows, keys, len(wanted)))
+    return list(_all_pairs(bench, *_pairs(rows, keys)))
+
+
+def _keyed(bands: Array | None, owners: Array, short: Array) -> tuple[Array, Array]:
+    """Return (row, key) pairs, int64 and uint64, each once; keys of bands and short texts apart."""
+    rows, keys = [owners.astype(np.uint64)], [short.astype(np.uint64) | np.uint64(1 << 48)]
+    if bands is not None:
+        count, width = bands.shape
+        rows.append(np.repeat(np.arange(count, dtype=np.uint64), width))
+        keys.append((bands + (np.arange(width, dtype=np.uint64) << np.uint64(40))).ravel())
+    row, key = np.concatenate(rows), np.concatenate(keys)
+    order = np.lexsort((row, key))
+    row, key = row[order].astype(np.int64), key[order]
+    fresh = np.ones(len(key), dtype=bool)
+    fresh[1:] = (key[1:] != key[:-1]) | (row[1:] != row[:-1])
+    return row[fresh], key[fresh]
+
+
+def _crowded(keys: Array) -> bool:
+    """Tell whether more rows share a key than one row is compared with; `keys` are sorted."""
+    return bool((keys[_KEPT:] == keys[:-_KEPT]).any())
+
+
+def _pairs(rows: Array, keys: Array) -> tuple[Array, Array, Array]:
+    """Return (row, earlier row, how many keys they share) of all pairs that share one."""
+    first, second = [rows[:0]], [rows[:0]]
+    for step in range(1, _KEPT):
+        same = keys[step:] == keys[:-step]
+        if not same.any():
+            break
+        first.append(rows[:-step][same])
+        second.append(rows[step:][same])
+    joined, shared = np.unique(
+        (np.concatenate(second) << 32) | np.concatenate(first), return_counts=True
+    )
+    return joined >> 32, joined & 0xFFFFFFFF, shared
+
+
+def _all_pairs(bench: _Bench, rows: Array, others: Array, shared: Array) -> Iterator[Repeat]:
+    """Yield the rows that repeat kept ones, all pairs compared at once."""
+    near = bench.similar(rows, others)
+    order = np.lexsort((others, -shared, rows))
+    columns = (rows[order].tolist(), others[order].tolist(), near[order].tolist())
+    dropped: set[int] = set()
+    compared: Counter[int] = Counter()
+    for row, other, similarity in zip(*columns, strict=True):
+        if row in dropped or other in dropped or compared[row] == _COMPARED:
             continue
-        for key in own:
+        compared[row] += 1
+        repeat = bench.repeat(row, other, similarity)
+        if repeat is not None:
+            dropped.add(row)
+            yield repeat
+
+
+def _one_by_one(bench: _Bench, rows: Array, keys: Array, count: int) -> Iterator[Repeat]:
+    """Yield the rows that repeat kept ones, each compared with a few of those kept before it."""
+    own: dict[int, list[int]] = defaultdict(list)
+    for row, key in zip(rows.tolist(), keys.tolist(), strict=True):
+        own[row].append(key)
+    kept: dict[int, list[int]] = {}
+    for row in range(count):
+        repeat = bench.first(row, Counter(r for key in own[row] for r in kept.get(key, ())))
+        if repeat is not None:
+            yield repeat
+            continue
+        for key in own[row]:
             holders = kept.setdefault(key, [])
             if len(holders) < _KEPT:
                 holders.append(row)
-    return repeats
 
 
 class _Bench:
-    """The rows of a group, their shingles made into sets when they are first compared."""
+    """The rows of a group, compared with each other."""
 
     def __init__(
         self, texts: list[bytes], found: Shingled, settings: Settings, short: frozenset[int]
     ) -> None:
-        self._texts, self._found, self._settings = texts, found, settings
-        self._short = short
+        self._texts, self._settings, self._short = texts, settings, short
         self._step = settings.sides
-        self._sets: dict[int, frozenset[int]] = {}
+        self._similar = Similar(found, settings.sides)
         self._words: dict[int, list[alike.Side]] = {}
 
-    def repeat(self, row: int, candidates: Counter[int]) -> Repeat | None:
-        """Return which kept row a row repeats, None if it repeats none."""
-        for kept in sorted(candidates, key=lambda other: (-candidates[other], other))[:_COMPARED]:
-            near = self._near(row, kept) if self._settings.near else 0.0
-            if near and near >= self._settings.near - _EVEN:
-                return Repeat(row, kept, "near", near)
-            fuzzy = self._alike(row, kept) if row in self._short else 0.0
-            if fuzzy and fuzzy >= self._settings.fuzzy - _EVEN:
-                return Repeat(row, kept, "fuzzy", fuzzy)
+    def similar(self, rows: Array, others: Array) -> Array:
+        """Return the Jaccard similarity of pairs of rows, of the side where it is less."""
+        if not self._settings.near:
+            return np.zeros(len(rows))
+        return self._similar.of(rows, others, self._settings.near - _EVEN)
+
+    def first(self, row: int, candidates: Counter[int]) -> Repeat | None:
+        """Return which of these kept rows a row repeats, None if it repeats none."""
+        ranked = sorted(candidates, key=lambda other: (-candidates[other], other))[:_COMPARED]
+        if not ranked:
+            return None
+        near = self.similar(np.full(len(ranked), row), np.array(ranked)).tolist()
+        found = (self.repeat(row, *pair) for pair in zip(ranked, near, strict=True))
+        return next(filter(None, found), None)
+
+    def repeat(self, row: int, other: int, near: float) -> Repeat | None:
+        """Return that a row repeats another, None if it does not."""
+        if near and near >= self._settings.near - _EVEN:
+            return Repeat(row, other, "near", near)
+        if row not in self._short or other not in self._short:
+            return None
+        fuzzy = alike.ratio(self._of(row), self._of(other))
+        if fuzzy and fuzzy >= self._settings.fuzzy - _EVEN:
+            return Repeat(row, other, "fuzzy", fuzzy)
         return None
-
-    def _alike(self, row: int, other: int) -> float:
-        return alike.ratio(self._of(row), self._of(other)) if other in self._short else 0.0
-
-    def _near(self, row: int, other: int) -> float:
-        """Return the Jaccard similarity of two rows, of the side where it is less."""
-        return min(
-            jaccard(self._set(row * self._step + side), self._set(other * self._step + side))
-            for side in range(self._step)
-        )
-
-    def _set(self, side: int) -> frozenset[int]:
-        found = self._sets.get(side)
-        if found is None:
-            found = self._sets[side] = frozenset(self._found.of(side).tolist())
-        return found
 
     def _of(self, row: int) -> list[alike.Side]:
         found = self._words.get(row)

@@ -10,13 +10,16 @@ from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import IO, Any, Protocol
 
-from synthgate.errors import Unreachable
+from synthgate.errors import SynthgateError, Unreachable
+from synthgate.near.emit import name, written
 from synthgate.near.judge import judge
 from synthgate.near.scan import scan
 from synthgate.near.settings import Settings
 
-WORK: dict[str, Callable[[Any, Settings], Any]] = {"scan": scan, "judge": judge}
-_ALONE = 4  # batches that are done before it is worth starting a process
+WORK: dict[str, Callable[[Any, Settings], Any]] = {
+    "scan": scan, "judge": judge, "name": name, "write": written,
+}  # fmt: skip
+_ALONE = 2  # pages that are done before it is worth starting a process
 
 
 class Pool(Protocol):
@@ -80,6 +83,7 @@ class Processes:
                 [sys.executable, "-m", "synthgate.near.worker"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
+                pass_fds=self._settings.handles,
             )
             self._workers.append(worker)
             _send(worker, self._settings)
@@ -125,9 +129,12 @@ def _receive(worker: subprocess.Popen[bytes]) -> Any:
     if worker.stdout is None:
         raise _gone(worker)
     try:
-        return pickle.load(worker.stdout)  # noqa: S301 - our own process
+        answer = pickle.load(worker.stdout)  # noqa: S301 - our own process
     except (EOFError, pickle.UnpicklingError):
         raise _gone(worker) from None
+    if isinstance(answer, SynthgateError):
+        raise answer
+    return answer
 
 
 def _gone(worker: subprocess.Popen[bytes]) -> Unreachable:

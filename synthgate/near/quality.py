@@ -40,10 +40,28 @@ _REFUSAL = re.compile(
 )
 
 
-def fault(prompt: str | None, response: str | None, *, promptless: bool, refusals: bool) -> int:
+TRUNCATED = REASONS.index("invalid:truncated")
+
+
+def suspect(raw: bytes) -> bool:
+    """Tell whether the texts of a line of JSON may hold controls: most lines cannot."""
+    if not raw.isascii() or b"\x7f" in raw:
+        return True
+    return b"\\" in raw and (b"\\u" in raw or b"\\b" in raw)
+
+
+def fault(
+    prompt: str | None,
+    response: str | None,
+    *,
+    promptless: bool,
+    refusals: bool,
+    suspect: bool = True,
+) -> int:
     """Return what is wrong with a row as a number of `REASONS`, 0 for nothing.
 
-    `promptless` rows need no prompt; `refusals` are a fault only where they are unwanted.
+    `promptless` rows need no prompt; `refusals` are a fault only where they are unwanted. Rows
+    that are not `suspect` cannot hold control characters.
     """
     if response is None:
         return 1
@@ -55,7 +73,7 @@ def fault(prompt: str | None, response: str | None, *, promptless: bool, refusal
         return 1
     if prompt is not None and (not prompt or prompt.isspace()):
         return 4
-    if garbage(response) or (prompt is not None and garbage(prompt)):
+    if suspect and (garbage(response) or (prompt is not None and garbage(prompt))):
         return 5
     if unclosed(response):
         return 6
@@ -79,7 +97,7 @@ def unclosed(response: str) -> bool:
 
     A bare last fence may close a block that the prompt opened, and is no sure sign.
     """
-    if "```" not in response and "~~~" not in response:
+    if "`" not in response and "~" not in response:  # found twice as fast as three of them
         return False
     fence = label = ""
     for mark, info in _FENCE.findall(response):

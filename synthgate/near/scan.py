@@ -1,72 +1,117 @@
-"""What pass 1 keeps of a batch of rows: faults, digests, band keys, shared n-grams."""
+"""What pass 1 keeps of a page of rows: faults, digests, band keys, shared n-grams."""
 
 from __future__ import annotations
 
+import math
+from array import array
 from dataclasses import dataclass
-from hashlib import blake2b
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
 
+from synthgate.endings import cut_off
+from synthgate.formats import dig
+from synthgate.jsonl.pages import Bad, Looked, Page, looked
 from synthgate.near import alike, bands, quality
 from synthgate.near.against import Overlap
 from synthgate.near.settings import DEFAULT_REACH, Settings
 from synthgate.near.shingles import Shingled, shingled
+from synthgate.rows import Value
 from synthgate.text import folded
 
 Array = Any
 Texts = tuple[str | None, str | None]
-NOTHING = np.frombuffer(blake2b(b"", digest_size=8).digest(), dtype="<u8")[0]
+NOTHING = np.frombuffer(sha256(b"").digest()[:8], dtype="<u8")[0]
 _NO_KEYS = (np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.uint32))
 
 
 @dataclass(frozen=True)
 class Scanned:
-    """A batch of rows, one entry a row.
+    """What is kept of the rows of a page, one entry a row.
 
     `faults` uint8 (numbers of `quality.REASONS`), `digests` (rows, 2) uint64 of what is compared,
-    `bands` (rows, bands) uint32, `short` (row, key) pairs of texts below a shingle's reach,
-    `sizes` uint32 bytes of text, `prompts` and `responses` uint64 where they are capped, and what
-    rows share with reference texts.
+    `bands` (rows, bands) uint32 and their sketch in uint8, `short` (row, key) pairs of texts below
+    a shingle's reach,
+    `worth` float64 by which rows are preferred, `prompts` and `responses` uint64 where they are
+    capped, and what rows share with reference texts. The rest is as in
+    `Looked`: how and where the lines stand.
     """
 
     faults: Array
     digests: Array
-    sizes: Array
-    bands: Array | None
+    worth: Array | None
+    bands: tuple[Array, Array] | None
     short: tuple[Array, Array]
     prompts: Array | None
     responses: Array | None
     overlaps: dict[int, Overlap]
+    forms: Array
+    numbers: array[int]
+    starts: array[int]
+    lines: int
+    bad: list[Bad]
+    edited: int
 
 
-def scan(batch: list[Texts], settings: Settings) -> Scanned:
-    """Look at the prompts and responses of a batch of rows."""
-    faults = [
-        quality.fault(prompt, response, promptless=settings.promptless, refusals=settings.refusals)
-        for prompt, response in batch
-    ]
-    both = [(folded(prompt or ""), folded(response or "")) for prompt, response in batch]
-    compared = [text for pair in both for text in _sides(pair, settings.on)]
-    digests = b"".join(
-        [blake2b(_joined(pair, settings.on), digest_size=16).digest() for pair in both]
-    )
+def scan(page: Page, settings: Settings) -> Scanned:
+    """Look at the prompts and responses of the rows of a page."""
+    found = looked(page)
+    shape = settings.shape
+    texts = [(shape.prompt(value), shape.response(value)) for value in found.values]
+    both = [(folded(prompt or ""), folded(response or "")) for prompt, response in texts]
+    compared = [side for pair in both for side in _sides(pair, settings.on)]
     keys, short = None, _NO_KEYS
     overlaps: dict[int, Overlap] = {}
-    if settings.near or settings.fuzzy or settings.references:
-        found = shingled(compared, settings.sides)
-        keys, short = sought(found, settings)
-        overlaps = _overlaps(compared, found, settings)
+    if compared and (settings.near or settings.fuzzy or settings.references):
+        shingles = shingled(compared, settings.sides, marked=settings.marked)
+        keys, short = sought(shingles, settings)
+        overlaps = _overlaps(compared, shingles, settings)
     return Scanned(
-        np.array(faults, dtype=np.uint8),
-        np.frombuffer(digests, dtype="<u8").reshape(-1, 2),
-        np.array([sum(map(len, _sides(pair, settings.on))) for pair in both], dtype=np.uint32),
+        np.array(_faults(found, texts, settings), dtype=np.uint8),
+        _digests([_joined(pair, settings.on) for pair in both], 16).reshape(-1, 2),
+        _worth(found.values, both, settings),
         keys,
         short,
-        _digests(both, 0) if settings.caps else None,
-        _digests(both, 1) if settings.caps else None,
+        _digests([prompt for prompt, _ in both], 8) if settings.caps else None,
+        _digests([response for _, response in both], 8) if settings.caps else None,
         overlaps,
+        np.frombuffer(found.forms, dtype=np.uint8),
+        found.numbers,
+        found.starts,
+        found.lines,
+        found.bad,
+        found.edited,
     )
+
+
+def _faults(found: Looked, texts: list[Texts], settings: Settings) -> list[int]:
+    """Return what is wrong with each row; a row that says itself that it was cut off is."""
+    faults = []
+    for raw, value, (prompt, response) in zip(found.raws, found.values, texts, strict=True):
+        fault = quality.fault(
+            prompt,
+            response,
+            promptless=settings.promptless,
+            refusals=settings.refusals,
+            suspect=quality.suspect(raw),
+        )
+        if not fault and b"eason" in raw and cut_off(value):  # finish_reason, doneReason, ...
+            fault = quality.TRUNCATED
+        faults.append(fault)
+    return faults
+
+
+def _worth(
+    values: list[Value], both: list[tuple[bytes, bytes]], settings: Settings
+) -> Array | None:
+    """Return by what each row is preferred: its length, or the number in a field, else -inf."""
+    if settings.longest:
+        return np.array([sum(map(len, _sides(pair, settings.on))) for pair in both], dtype=float)
+    if not settings.best:
+        return None
+    found = (dig(value, settings.best) for value in values)
+    return np.array([float(n) if type(n) in (int, float) else -math.inf for n in found])
 
 
 def sides(prompt: str | None, response: str | None, on: str) -> list[bytes]:
@@ -74,8 +119,10 @@ def sides(prompt: str | None, response: str | None, on: str) -> list[bytes]:
     return list(_sides((folded(prompt or ""), folded(response or "")), on))
 
 
-def sought(found: Shingled, settings: Settings) -> tuple[Array | None, tuple[Array, Array]]:
-    """Return the band keys and the keys of short texts, where they are wanted."""
+def sought(
+    found: Shingled, settings: Settings
+) -> tuple[tuple[Array, Array] | None, tuple[Array, Array]]:
+    """Return (band keys, sketch) and the keys of short texts, where they are wanted."""
     step = settings.sides
     counts = found.counts.reshape(-1, step).sum(axis=1)
     keys = (
@@ -96,9 +143,9 @@ def _joined(pair: tuple[bytes, bytes], on: str) -> bytes:
     return b"\0".join(_sides(pair, on))
 
 
-def _digests(both: list[tuple[bytes, bytes]], side: int) -> Array:
-    found = b"".join([blake2b(pair[side], digest_size=8).digest() for pair in both])
-    return np.frombuffer(found, dtype="<u8")
+def _digests(texts: list[bytes], size: int) -> Array:
+    """Return the first `size` bytes of the SHA-256 of each text, as uint64."""
+    return np.frombuffer(b"".join([sha256(text).digest()[:size] for text in texts]), dtype="<u8")
 
 
 def _overlaps(texts: list[bytes], found: Shingled, settings: Settings) -> dict[int, Overlap]:

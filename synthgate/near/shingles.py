@@ -7,6 +7,7 @@ does not hide that their answers differ.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
@@ -17,6 +18,7 @@ from synthgate.near.tokens import chained, mix, words
 
 SIZE = 3
 Array = Any
+_BLOCK = 200_000  # bytes of text
 _SALT = np.uint64(0xD6E8FEB86659FD93)
 
 
@@ -37,13 +39,41 @@ class Shingled:
         return self.shingles[self.ends[side - 1] if side else 0 : self.ends[side]]
 
 
-def shingled(texts: list[bytes], sides: int) -> Shingled:
+def shingled(texts: list[bytes], sides: int, *, marked: bool = True) -> Shingled:
     """Return the shingles of normalised texts, which come side by side, `sides` to a row.
 
     A side of one or two words has one shingle; so has a side without any word, made of its text.
-    An empty side has none.
+    An empty side has none. For `marked` see `words`.
     """
-    hashes, counts = words(texts)
+    parts = [_shingled(block, sides, marked) for block in _blocks(texts, sides)]
+    if len(parts) == 1:
+        return parts[0]
+    shingles, words, counts = (
+        np.concatenate([getattr(part, name) for part in parts])
+        for name in ("shingles", "words", "counts")
+    )
+    return Shingled(shingles, _sizes(counts).cumsum(), words, counts)
+
+
+def _blocks(texts: list[bytes], sides: int) -> Iterator[list[bytes]]:
+    """Yield whole rows whose arrays stay in the cache: half the time of a page at once."""
+    start = size = 0
+    for end in range(sides, len(texts) + 1, sides):
+        size += sum(map(len, texts[end - sides : end]))
+        if size >= _BLOCK or end == len(texts):
+            yield texts[start:end]
+            start, size = end, 0
+    if not texts:
+        yield texts
+
+
+def _sizes(counts: Array) -> Array:
+    """Return how many shingles sides of so many words have."""
+    return np.where(counts >= SIZE, counts - SIZE + 1, np.minimum(counts, 1))
+
+
+def _shingled(texts: list[bytes], sides: int, marked: bool) -> Shingled:
+    hashes, counts = words(texts, marked=marked)
     hashes, counts = _worded(texts, hashes, counts)
     ends = np.cumsum(counts)
     starts = ends - counts
@@ -55,13 +85,12 @@ def shingled(texts: list[bytes], sides: int) -> Shingled:
     grams[two] = mix(mix(hashes[two] + np.uint64(2)) + hashes[two + 1])
     if sides > 1:  # the same words say something else as a prompt than as a response
         grams ^= np.repeat(np.arange(len(counts)) % sides, counts).astype(np.uint64) * _SALT
-    sizes = np.where(counts >= SIZE, counts - SIZE + 1, np.minimum(counts, 1))
     valid = np.ones(len(hashes), dtype=bool)
     valid[ends[counts > 0] - 1] = False  # no 3-gram begins with the last two words of a side
     valid[ends[counts > 1] - 2] = False
     valid[one] = valid[two] = True
     return Shingled(
-        (grams[valid] >> np.uint64(32)).astype(np.uint32), sizes.cumsum(), hashes, counts
+        (grams[valid] >> np.uint64(32)).astype(np.uint32), _sizes(counts).cumsum(), hashes, counts
     )
 
 

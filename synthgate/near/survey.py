@@ -1,89 +1,87 @@
-"""Pass 1: every row is looked at once, and about 100 bytes of it are kept in arrays."""
+"""Pass 1: every row is looked at once, and what is kept of it lies in arrays."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from synthgate.near import groups
+from synthgate.near import bands, groups
 from synthgate.near.against import Overlap
-from synthgate.near.scan import Scanned, Texts
+from synthgate.near.scan import Scanned
 
 Array = Any
-_ROWS, _CHARACTERS = 1024, 1 << 19  # of a batch
+_LISTS = ("faults", "digests", "worth", "prompts", "responses", "forms")
 
 
 @dataclass
 class Survey:
-    """What is known of all rows, one entry a row.
+    """What is known of all rows, one entry a row, as in `Scanned`.
 
-    `faults` uint8, `digests` (rows, 2) uint64, `sizes` uint32, `bands` a list of (rows, bands)
-    uint32, `prompts` and `responses` uint64, `short` a list of (row, key) pairs.
+    `bands` and `short` are lists of arrays, which are emptied once they have been used.
     """
 
     faults: Array
     digests: Array
-    sizes: Array
-    bands: list[Array]
+    worth: Array
     prompts: Array
     responses: Array
+    forms: Array
+    bands: list[tuple[Array, Array]]
     short: list[tuple[Array, Array]]
     overlaps: dict[int, Overlap] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.faults)
 
-    def neighbours(self, alive: Array) -> list[tuple[Array, Array]]:
-        """Return pairs of rows that are `alive` and share a key."""
+    def neighbours(self, alive: Array, threshold: float) -> list[tuple[Array, Array]]:
+        """Return pairs of rows that are `alive`, share a key and may be near, or alike.
+
+        Of many rows that share a key only neighbours are paired, and all of them.
+        """
         rows = np.flatnonzero(alive)
         found = []
-        for band in range(self.bands[0].shape[1] if self.bands else 0):
-            keys = np.concatenate([part[:, band] for part in self.bands])
-            found.append(groups.edges(keys[rows], rows))
+        sketch = np.concatenate([part for _, part in self.bands]) if self.bands else None
+        for band in range(self.bands[0][0].shape[1] if self.bands else 0):
+            keys = np.concatenate([part[:, band] for part, _ in self.bands])
+            pairs, chains = groups.edges(keys[rows], rows)
+            found += [groups.taken(pairs, bands.likely(*pairs, sketch, threshold)), chains]
         owners = np.concatenate([np.zeros(0, np.uint32), *(pair[0] for pair in self.short)])
         keys = np.concatenate([np.zeros(0, np.uint32), *(pair[1] for pair in self.short)])
         living = alive[owners]
-        found.append(groups.edges(keys[living], owners[living]))
+        found += groups.edges(keys[living], owners[living])
         return found
 
 
-def survey(parts: Iterable[Scanned]) -> Survey:
-    """Return what batches were found to be, as one."""
-    faults, digests, sizes = [np.zeros(0, np.uint8)], [np.zeros((0, 2), np.uint64)], []
-    prompts: list[Array] = []
-    responses: list[Array] = []
-    made = Survey(faults[0], digests[0], faults[0], [], faults[0], faults[0], [])
+def survey(parts: Iterable[Scanned], took: Callable[[Scanned], None]) -> Survey:
+    """Return what pages were found to be, as one; `took` is told of each of them, in order."""
+    kept: dict[str, list[Array]] = {name: [] for name in _LISTS}
+    keys: list[tuple[Array, Array]] = []
+    short: list[tuple[Array, Array]] = []
+    overlaps: dict[int, Overlap] = {}
     rows = 0
     for part in parts:
-        faults.append(part.faults)
-        digests.append(part.digests)
-        sizes.append(part.sizes)
-        made.bands += [] if part.bands is None else [part.bands]
-        prompts += [] if part.prompts is None else [part.prompts]
-        responses += [] if part.responses is None else [part.responses]
-        owners, keys = part.short
-        made.short.append(((owners + rows).astype(np.uint32), keys))
-        made.overlaps |= {row + rows: found for row, found in part.overlaps.items()}
+        took(part)
+        for name, found in kept.items():
+            if (array := getattr(part, name)) is not None:
+                found.append(array)
+        if part.bands is not None:
+            keys.append(part.bands)
+        owners, each = part.short
+        short.append(((owners + rows).astype(np.uint32), each))
+        overlaps |= {row + rows: overlap for row, overlap in part.overlaps.items()}
         rows += len(part.faults)
-    made.faults, made.digests = np.concatenate(faults), np.concatenate(digests)
-    made.sizes = np.concatenate([np.zeros(0, np.uint32), *sizes])
-    made.prompts = np.concatenate([np.zeros(0, np.uint64), *prompts])
-    made.responses = np.concatenate([np.zeros(0, np.uint64), *responses])
-    return made
+    whole = {name: _joined(name, found) for name, found in kept.items()}
+    return Survey(**whole, bands=keys, short=short, overlaps=overlaps)
 
 
-def batches(texts: Iterable[Texts]) -> Iterator[list[Texts]]:
-    """Yield the prompts and responses of rows in batches of bounded size."""
-    batch: list[Texts] = []
-    size = 0
-    for pair in texts:
-        batch.append(pair)
-        size += len(pair[0] or "") + len(pair[1] or "")
-        if len(batch) == _ROWS or size >= _CHARACTERS:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
+def _joined(name: str, parts: list[Array]) -> Array:
+    empty = np.zeros((0, 2) if name == "digests" else 0, _TYPES.get(name, np.uint64))
+    return np.concatenate([empty, *parts])
+
+
+_TYPES: dict[str, Any] = {
+    "faults": np.uint8, "worth": np.float64, "forms": np.uint8,
+}  # fmt: skip

@@ -25,8 +25,8 @@ _SPACELESS = (
     (0x31A0, 0x4DBF), (0x4E00, 0x9FFF), (0xA980, 0xA9FF), (0xAA60, 0xAA7F), (0xF900, 0xFAFF),
     (0xFF66, 0xFF9F), (0x16FE0, 0x18DFF), (0x1AFF0, 0x1B2FF), (0x20000, 0x3FFFF),
 )  # fmt: skip
-_BEYOND = re.compile("[^\x00-\x7f]")
-_FEW = 12  # different characters that are replaced faster one by one
+_SEQUENCE = re.compile(rb"[\xc2-\xf4][\x80-\xbf]+")
+_MANY = 0.05  # of a text's bytes; fewer characters are replaced faster one by one
 _LONG = 64  # bytes; a longer word is hashed by blake2b
 _MASKS = np.array([(1 << 8 * size) - 1 for size in range(9)], dtype=np.uint64)
 _ODD = np.array([0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB], dtype=np.uint64)
@@ -61,14 +61,25 @@ def _spread(code: int) -> str:
     return f" {character} " if alone else character
 
 
+class _Bytes(dict[bytes, bytes]):
+    """The same, in UTF-8."""
+
+    def __missing__(self, sequence: bytes) -> bytes:
+        character = sequence.decode("utf-8", "surrogatepass")
+        self[sequence] = spread = _SPREAD[ord(character)].encode("utf-8", "replace")
+        return spread
+
+
 _SPREAD = _Spread()
+_BYTES = _Bytes()
 
 
-def words(texts: list[bytes]) -> tuple[Array, Array]:
+def words(texts: list[bytes], *, marked: bool = True) -> tuple[Array, Array]:
     """Return (the hashes of all words of all texts, how many words each text has).
 
-    The texts are normalised UTF-8 without line ends. Hashes are uint64, counts int64. The lowest
-    bit of a hash is set where the word begins with a letter, the next five are its first byte's.
+    The texts are normalised UTF-8 without line ends. Hashes are uint64, counts int64. Where they
+    are `marked`, the lowest bit of a hash is set where the word begins with a letter, and the next
+    five are its first byte's.
     """
     if not texts:
         return np.zeros(0, dtype=np.uint64), np.zeros(0, dtype=np.int64)
@@ -84,21 +95,21 @@ def words(texts: list[bytes]) -> tuple[Array, Array]:
     lengths = np.flatnonzero(ends) + 1 - starts
     breaks = np.flatnonzero(np.frombuffer(data, dtype=np.uint8) == 10)
     bounds = np.searchsorted(starts, np.concatenate(([0], breaks, [len(data)])))
-    return _hashed(data, starts, lengths), np.diff(bounds)
+    hashes = _hashed(data, starts, lengths)
+    return _marked(hashes, data, starts) if marked else hashes, np.diff(bounds)
 
 
 def parted(text: bytes) -> bytes:
     """Return a normalised text with blanks where words of scripts without blanks end."""
     if text.isascii():
         return text
-    plain = text.decode("utf-8", "surrogatepass")
-    beyond = set(_BEYOND.findall(plain))
-    if len(beyond) > _FEW:
-        plain = plain.translate(_SPREAD)
-    else:
-        for character in beyond:
-            plain = plain.replace(character, _SPREAD[ord(character)])
-    return plain.encode("utf-8", "replace")
+    beyond = _SEQUENCE.findall(text)
+    if len(beyond) > _MANY * len(text):
+        return text.decode("utf-8", "surrogatepass").translate(_SPREAD).encode("utf-8", "replace")
+    for sequence in set(beyond):
+        if (instead := _BYTES[sequence]) != sequence:
+            text = text.replace(sequence, instead)
+    return text
 
 
 def _hashed(data: bytes, starts: Array, lengths: Array) -> Array:
@@ -117,6 +128,10 @@ def _hashed(data: bytes, starts: Array, lengths: Array) -> Array:
     for at in np.flatnonzero(lengths > _LONG).tolist():
         word = data[starts[at] : starts[at] + lengths[at]]
         found[at] = int.from_bytes(blake2b(word, digest_size=8).digest(), "little")
+    return found
+
+
+def _marked(found: Array, data: bytes, starts: Array) -> Array:
     spoken = np.frombuffer(data.translate(_LETTERS), dtype=np.uint8)[starts]
     first = np.frombuffer(data, dtype=np.uint8)[starts] & np.uint8(31)
     return (found & ~np.uint64(63)) | (first << np.uint8(1)) | spoken
@@ -124,9 +139,13 @@ def _hashed(data: bytes, starts: Array, lengths: Array) -> Array:
 
 def mix(values: Array) -> Array:
     """Return uint64 values scrambled, so that every bit depends on all: a bijection."""
-    values = (values ^ (values >> _HALF)) * _ODD[0]
-    values = (values ^ (values >> _HALF)) * _ODD[1]
-    return values ^ (values >> _HALF)
+    rest = values >> _HALF
+    found = values ^ rest
+    for odd in _ODD[:2]:
+        found *= odd
+        np.right_shift(found, _HALF, out=rest)
+        found ^= rest
+    return found
 
 
 def chained(hashes: Array, size: int) -> Array:

@@ -9,7 +9,9 @@ import os
 import pickle
 import signal
 import sys
+from typing import Any
 
+from synthgate.errors import SynthgateError
 from synthgate.near.pool import WORK
 
 
@@ -26,7 +28,11 @@ def main() -> None:
         except EOFError:
             return
         try:
-            pickle.dump(WORK[work](batch, settings), answers, protocol=5)
+            answer: Any = WORK[work](batch, settings)
+        except SynthgateError as error:
+            answer = error
+        try:
+            pickle.dump(answer, answers, protocol=5)
             answers.flush()
         except BrokenPipeError:
             return

@@ -1,16 +1,13 @@
 """Drop invalid rows, rows that repeat others, and rows that were copied from a reference.
 
-Shape: by key. Two passes over rows that can be read again; candidates are read once more between
-them. Memory: 25 bytes a row, 52 more for near duplicates at the default threshold and 4 a word of
-short texts; beside them the survivors that are named (0.3 KB each), the rows that are compared at
-a time (20,000; all that share keys directly or through others are compared together) and 12 bytes
-a word of the references.
+Shape: by key. Two passes over pages of rows, each page by any process; candidates are read once
+more between them. Memory: 31 bytes a row, 52 more for near duplicates at the default threshold, 4 a
+word of short texts and 0.3 KB for each survivor that is named; a page (1 MiB) and the rows that are
+compared at a time in each process; 12 bytes a word of the references.
 """
 
 from __future__ import annotations
 
-import math
-from array import array
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
@@ -20,17 +17,20 @@ import numpy as np
 
 from synthgate.config import DedupePolicy
 from synthgate.errors import UsageError
-from synthgate.formats import Shape, dig
+from synthgate.formats import Shape
+from synthgate.jsonl import FilePages, HeldPages, Pages
+from synthgate.jsonl.pages import LinesPage
 from synthgate.near import groups
 from synthgate.near.against import References
-from synthgate.near.held import Again, Held
+from synthgate.near.emit import Drop, Sheet, Written
+from synthgate.near.judge import Group
 from synthgate.near.pool import Pool, Serial
 from synthgate.near.quality import REASONS
-from synthgate.near.scan import NOTHING, Texts
+from synthgate.near.scan import NOTHING
 from synthgate.near.settings import Settings
-from synthgate.near.survey import Survey, batches, survey
+from synthgate.near.survey import Survey, survey
+from synthgate.provenance import Stamp
 from synthgate.rows import Decision, Row
-from synthgate.verifiers.documents import cut_off
 
 Engine = Callable[[Settings], AbstractContextManager[Pool]]
 Array = Any
@@ -41,9 +41,7 @@ _DETAILS = (
     "the prompt of {place} again",
 )  # fmt: skip
 _TASK = 1_000  # rows that one process compares at a time
-_ROUND = 20_000  # rows that are compared at a time
-_ROUND_UNSEEKABLE = 400_000
-_TRUNCATED = REASONS.index("invalid:truncated")
+_ROUND = 400_000  # rows that are read at a time where that takes reading all
 
 
 def dedupe(
@@ -53,7 +51,7 @@ def dedupe(
     references: Iterable[Row] = (),
     engine: Engine = Serial,
 ) -> Iterator[Decision]:
-    """Yield one Decision per row, in input order; rows that are not `Again` are held in memory.
+    """Yield one Decision per row, in input order; the rows are held in memory.
 
     Invalid rows go first, then those that share text with `references`. Of rows that are equal
     (after NFC, case folding and white space runs becoming one blank: words are never joined) the
@@ -62,28 +60,64 @@ def dedupe(
     preference or is kept itself. The caps come last. Each reject names a kept row: one that
     repeats a row which is dropped later shares the fate of that row.
     """
-    again = rows if isinstance(rows, Again) else Held(list(rows))
-    settings = Settings(
+    held = list(rows)
+    with engine(settings(policy, shape, references)) as pool:
+        verdicts = decide(HeldPages(held), policy, pool)
+    for number, row in enumerate(held):
+        if drop := verdicts.drop_of(number, lambda at: (held[at].id, _place(held[at]))):
+            yield Decision(row, drop.reason, drop.detail, drop.survivor)
+        else:
+            yield Decision(row)
+
+
+def _place(row: Row) -> str:
+    return f"{row.file}:{row.line}"
+
+
+def settings(
+    policy: DedupePolicy,
+    shape: Shape,
+    references: Iterable[Row] = (),
+    *,
+    stamp: Stamp | None = None,
+    handles: tuple[int, ...] = (),
+) -> Settings:
+    """Return what every process must know."""
+    return Settings(
+        shape=shape,
         on=policy.on,
         near=policy.near_threshold,
         fuzzy=policy.fuzzy_threshold,
         refusals=policy.drop_refusals,
-        promptless=shape.name in ("text", "fields"),
         caps=bool(policy.max_same_output or policy.max_same_prompt),
+        longest=_kept_by(policy.keep)[0] == "longest",
+        best=_kept_by(policy.keep)[1],
         references=References(references) if policy.against else None,
+        stamp=stamp or Stamp(),
+        handles=handles,
     )
-    glance = _Glance(shape, policy.keep)
-    with engine(settings) as pool:
-        known = survey(pool.map("scan", batches(map(glance, again))))
-        known.faults[[row for row in glance.cut if not known.faults[row]]] = _TRUNCATED
-        ranks = glance.ranks(known.sizes)
-        alive = known.faults == 0
-        alive[list(known.overlaps)] = False
-        verdicts = _Verdicts(alive)
-        verdicts.drop("exact", *_pairs(groups.repeated(known.digests, ranks, alive)))
-        compared = _Compared(again, shape, ranks)
-        for reason, row, survivor, similarity in compared.repeats(known, alive, pool):
-            verdicts.drop(reason, row, survivor, similarity)
+
+
+def _kept_by(keep: str) -> tuple[str, str]:
+    """Return (kind, field) of the order of preference."""
+    kind, _, field = keep.partition(":")
+    if kind not in ("first", "longest", "best") or (kind == "best") != bool(field):
+        raise UsageError(f"--keep must be first, longest or best:FIELD (got {keep!r})")
+    return kind, field
+
+
+def decide(pages: Pages, policy: DedupePolicy, pool: Pool) -> Verdicts:
+    """Return why which rows go; the pages are read once, and rows that share keys once more."""
+    known = survey(pool.map("scan", pages.first()), pages.took)
+    ranks = _ranks(known, _kept_by(policy.keep)[0])
+    verdicts = Verdicts(known)
+    alive = verdicts.alive
+    verdicts.drop("exact", *_pairs(groups.repeated(known.digests, ranks, alive)))
+    compared = _Compared(pages, ranks)
+    for reason, row, survivor, similarity in compared.repeats(
+        known, alive, policy.near_threshold, pool
+    ):
+        verdicts.drop(reason, row, survivor, similarity)
     verdicts.inherit()
     for reason, most, digests in (
         ("same_output", policy.max_same_output, known.responses),
@@ -93,64 +127,103 @@ def dedupe(
             written = alive & (digests != NOTHING)  # many rows have no prompt: it is not one prompt
             verdicts.drop(reason, *groups.beyond(digests, ranks, written, most))
             verdicts.inherit()
-    yield from _decided(again, known, verdicts)
+    return verdicts
 
 
-class _Glance:
-    """What the first pass reads off a row itself: its texts, its worth, whether it was cut off."""
+def write(pages: FilePages, verdicts: Verdicts, pool: Pool, *, rejects: bool) -> Iterator[Written]:
+    """Read the pages again and yield what is written of each, in order."""
+    ids = _ids(pages, verdicts, pool) if rejects else {}
 
-    def __init__(self, shape: Shape, keep: str) -> None:
-        kind, _, self._field = keep.partition(":")
-        if kind not in ("first", "longest", "best") or (kind == "best") != bool(self._field):
-            raise UsageError(f"--keep must be first, longest or best:FIELD (got {keep!r})")
-        self._shape, self._kind = shape, kind
-        self._worth = array("d")
-        self._count = 0
-        self.cut: list[int] = []
+    def named(row: int) -> tuple[str, str]:
+        return (ids[row], pages.place(row)) if rejects else ("", "")
 
-    def __call__(self, row: Row) -> Texts:
-        if b"eason" in row.payload and cut_off(row.value):  # finish_reason, doneReason, ...
-            self.cut.append(self._count)
-        if self._field:
-            found = dig(row.value, self._field)
-            self._worth.append(float(found) if type(found) in (int, float) else -math.inf)
-        self._count += 1
-        return self._shape.prompt(row.value), self._shape.response(row.value)
+    def sheets() -> Iterator[Sheet]:
+        first = 0
+        for leaf in pages.again():
+            forms = verdicts.forms[first : first + leaf.rows].tobytes()
+            yield Sheet(leaf, forms, verdicts.drops(first, leaf.rows, named), rejects)
+            first += leaf.rows
 
-    def ranks(self, sizes: Array) -> Array:
-        """Return the place of each row in the order of preference, equals in input order."""
-        if self._kind == "first":
-            return np.arange(self._count, dtype=np.uint32)
-        worth = np.array(self._worth) if self._field else sizes.astype(np.float64)
-        ranks = np.empty(self._count, dtype=np.uint32)
-        ranks[np.argsort(-worth, kind="stable")] = np.arange(self._count, dtype=np.uint32)
-        return ranks
+    return pool.map("write", sheets())
 
 
-class _Verdicts:
-    """Why rows go: reason, survivor and similarity of each; `alive` is kept up to date."""
+def _ids(pages: FilePages, verdicts: Verdicts, pool: Pool) -> dict[int, str]:
+    """Return the ids of the rows that rejects name."""
+    named = verdicts.named().tolist()
+    size = _TASK if pages.seekable else max(1, len(named))
+    parts = [named[at : at + size] for at in range(0, len(named), size)]
+    found = pool.map("name", map(pages.pick, parts))
+    return {row: each for part, ids in zip(parts, found, strict=True)
+            for row, each in zip(part, ids, strict=True)}  # fmt: skip
 
-    def __init__(self, alive: Array) -> None:
-        self._alive = alive
-        self.reasons = np.zeros(len(alive), dtype=np.uint8)
-        self.survivors = np.full(len(alive), -1, dtype=np.int32)
-        self.similarities = np.zeros(len(alive), dtype=np.float32)
+
+def _ranks(known: Survey, kind: str) -> Array:
+    """Return the place of each row in the order of preference, equals in input order."""
+    count = len(known)
+    if kind == "first":
+        return np.arange(count, dtype=np.uint32)
+    ranks = np.empty(count, dtype=np.uint32)
+    ranks[np.argsort(-known.worth, kind="stable")] = np.arange(count, dtype=np.uint32)
+    return ranks
+
+
+class Verdicts:
+    """Why rows go: faults, overlaps, and for repeats reason, survivor and similarity.
+
+    `alive` is kept up to date.
+    """
+
+    def __init__(self, known: Survey) -> None:
+        count = len(known)
+        self.forms, self._faults, self._overlaps = known.forms, known.faults, known.overlaps
+        self.alive = known.faults == 0
+        self.alive[list(known.overlaps)] = False
+        self._reasons = np.zeros(count, dtype=np.uint8)
+        self._survivors = np.full(count, -1, dtype=np.int32)
+        self._similarities = np.zeros(count, dtype=np.float32)
 
     def drop(self, reason: str, rows: Any, survivors: Any, similarity: float = 0.0) -> None:
         """Drop rows, one number or an array, for the survivors of the same form."""
-        self.reasons[rows] = WHY.index(reason)
-        self.survivors[rows] = survivors
-        self.similarities[rows] = similarity
-        self._alive[rows] = False
+        self._reasons[rows] = WHY.index(reason)
+        self._survivors[rows] = survivors
+        self._similarities[rows] = similarity
+        self.alive[rows] = False
 
     def inherit(self) -> None:
         """Let the rows that repeat a row dropped since share its fate: survivors are kept rows."""
-        rows = np.flatnonzero(self.survivors >= 0)
-        rows = rows[self.reasons[self.survivors[rows]] > 0]
-        lost = self.survivors[rows]
-        self.reasons[rows] = self.reasons[lost]
-        self.similarities[rows] = self.similarities[lost]
-        self.survivors[rows] = self.survivors[lost]
+        rows = np.flatnonzero(self._survivors >= 0)
+        rows = rows[self._reasons[self._survivors[rows]] > 0]
+        lost = self._survivors[rows]
+        self._reasons[rows] = self._reasons[lost]
+        self._similarities[rows] = self._similarities[lost]
+        self._survivors[rows] = self._survivors[lost]
+
+    def named(self) -> Array:
+        """Return the rows that others repeat, ascending."""
+        return groups.distinct(self._survivors[self._survivors >= 0])
+
+    def drops(self, first: int, count: int, named: Named) -> list[Drop]:
+        """Return which rows of a page go, numbered from its first row."""
+        gone = np.flatnonzero(~self.alive[first : first + count]).tolist()
+        found = (self.drop_of(first + row, named) for row in gone)
+        return [drop._replace(row=drop.row - first) for drop in found if drop]
+
+    def drop_of(self, row: int, named: Named) -> Drop | None:
+        """Return why a row goes; `named` gives the id and the place of a survivor."""
+        if self.alive[row]:
+            return None
+        if fault := REASONS[self._faults[row]]:
+            return Drop(row, fault)
+        if row in self._overlaps:
+            found = self._overlaps[row]
+            return Drop(row, "contaminated", found.words(), found.id)
+        survivor, place = named(int(self._survivors[row]))
+        reason, similarity = self._reasons[row], float(self._similarities[row])
+        detail = _DETAILS[reason].format(place=place, similarity=similarity)
+        return Drop(row, WHY[reason], detail, survivor)
+
+
+Named = Callable[[int], tuple[str, str]]
 
 
 def _pairs(survivors: Array) -> tuple[Array, Array]:
@@ -161,15 +234,15 @@ def _pairs(survivors: Array) -> tuple[Array, Array]:
 class _Compared:
     """The rows that share keys, read again and compared exactly, group by group."""
 
-    def __init__(self, rows: Again, shape: Shape, ranks: Array) -> None:
-        self._rows, self._shape, self._ranks = rows, shape, ranks
+    def __init__(self, pages: Pages, ranks: Array) -> None:
+        self._pages, self._ranks = pages, ranks
         self._tasks: deque[Array] = deque()
 
     def repeats(
-        self, known: Survey, alive: Array, pool: Pool
+        self, known: Survey, alive: Array, threshold: float, pool: Pool
     ) -> Iterator[tuple[str, int, int, float]]:
         """Yield (reason, row, survivor, similarity) of rows that are near or alike others."""
-        pairs = known.neighbours(alive)
+        pairs = known.neighbours(alive, threshold)
         known.bands.clear()
         known.short.clear()
         candidates, begins = groups.components(pairs)
@@ -180,22 +253,28 @@ class _Compared:
                 row, survivor = int(numbers[repeat.row]), int(numbers[repeat.survivor])
                 yield repeat.reason, row, survivor, repeat.similarity
 
-    def _groups(self, candidates: Array, begins: Array) -> Iterator[list[Texts]]:
-        """Yield the texts of whole groups, in the order of preference, some 1,000 at a time."""
-        most = _ROUND if self._rows.seekable else _ROUND_UNSEEKABLE
-        for first, last in _spans(begins, len(candidates), most):
+    def _groups(self, candidates: Array, begins: Array) -> Iterator[Group]:
+        """Yield whole groups, some 1,000 rows at a time."""
+        if self._pages.seekable:
+            for first, last in _spans(begins, len(candidates), _TASK):
+                numbers = np.sort(candidates[first:last])
+                yield self._group(numbers, self._pages.pick(numbers.tolist()))
+            return
+        for first, last in _spans(begins, len(candidates), _ROUND):
             wanted = np.sort(candidates[first:last])
-            texts = dict(zip(wanted.tolist(), self._read(wanted), strict=True))
+            lines = dict(
+                zip(wanted.tolist(), self._pages.pick(wanted.tolist()).lines(), strict=True)
+            )
             inside = begins[(begins >= first) & (begins < last)] - first
             for start, end in _spans(inside, last - first, _TASK):
-                numbers = candidates[first + start : first + end]
-                numbers = numbers[np.argsort(self._ranks[numbers])]
-                self._tasks.append(numbers)
-                yield [texts.pop(number) for number in numbers.tolist()]
+                numbers = np.sort(candidates[first + start : first + end])
+                held = [lines.pop(number) for number in numbers.tolist()]
+                yield self._group(numbers, LinesPage(held, len(held)))
 
-    def _read(self, numbers: Array) -> Iterator[Texts]:
-        for row in self._rows.only(numbers.tolist()):
-            yield self._shape.prompt(row.value), self._shape.response(row.value)
+    def _group(self, numbers: Array, page: Any) -> Group:
+        order = np.argsort(self._ranks[numbers])
+        self._tasks.append(numbers[order])
+        return Group(page, order.tolist())
 
 
 def _spans(begins: Array, end: int, most: int) -> Iterator[tuple[int, int]]:
@@ -207,29 +286,3 @@ def _spans(begins: Array, end: int, most: int) -> Iterator[tuple[int, int]]:
         stop = max(at + 1, int(np.searchsorted(ends, first + most, side="right")))
         yield first, int(ends[stop - 1])
         at = stop
-
-
-def _decided(rows: Again, known: Survey, verdicts: _Verdicts) -> Iterator[Decision]:
-    """Read all rows again and yield what was decided about each."""
-    named = np.zeros(len(known), dtype=bool)
-    named[verdicts.survivors[verdicts.survivors >= 0]] = True
-    places: dict[int, tuple[str, str]] = {}
-    if (verdicts.survivors > np.arange(len(known))).any():  # some survivor comes after its repeats
-        for number, row in enumerate(rows):
-            if named[number]:
-                places[number] = row.id, f"{row.file}:{row.line}"
-    for number, row in enumerate(rows):
-        if named[number]:
-            places[number] = row.id, f"{row.file}:{row.line}"
-        if fault := REASONS[known.faults[number]]:
-            yield Decision(row, fault)
-        elif number in known.overlaps:
-            found = known.overlaps[number]
-            yield Decision(row, "contaminated", found.words(), found.id)
-        elif reason := WHY[verdicts.reasons[number]]:
-            survivor, place = places[int(verdicts.survivors[number])]
-            similarity = float(verdicts.similarities[number])
-            detail = _DETAILS[verdicts.reasons[number]].format(place=place, similarity=similarity)
-            yield Decision(row, reason, detail, survivor)
-        else:
-            yield Decision(row)

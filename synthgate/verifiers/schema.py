@@ -14,11 +14,12 @@ from typing import Any
 
 import msgspec
 
+from synthgate.endings import cut_off
 from synthgate.errors import Unreachable, UsageError
 from synthgate.formats import Shape, dig
 from synthgate.rows import Row
 from synthgate.verifiers import Bench, Outcome, Verdict, Verifier, schemas
-from synthgate.verifiers.documents import NoDocument, cut_off, extract, parse
+from synthgate.verifiers.documents import NoDocument, extract, parse
 
 SECONDS = 10.0  # for one row, in the worker
 _PROBE = "synthgate: is the schema the answer itself?"

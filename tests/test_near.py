@@ -1,0 +1,139 @@
+"""The parts of dedupe on their own, each against a plain way of saying the same."""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from itertools import combinations, pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from synthgate.config import DedupePolicy
+from synthgate.errors import InputError
+from synthgate.formats import named
+from synthgate.jsonl.pages import FilePage, RowsPage
+from synthgate.near import bands, groups, judge
+from synthgate.near.pool import Processes
+from synthgate.near.settings import Settings
+from synthgate.near.shingles import Shingled
+from synthgate.near.similar import Similar
+from synthgate.provenance import Stamp, read
+from synthgate.rows import Row
+
+SETS = st.lists(st.lists(st.integers(0, 12), max_size=12), min_size=2, max_size=8)
+
+
+def made(sides: list[list[int]]) -> Shingled:
+    """Sides of these shingles."""
+    ends = np.cumsum([len(side) for side in sides])
+    flat = np.array([n for side in sides for n in side], dtype=np.uint32)
+    return Shingled(flat, ends, np.zeros(0, dtype=np.uint64), np.zeros(len(sides), dtype=np.int64))
+
+
+def jaccard(one: list[int], other: list[int]) -> float:
+    a, b = set(one), set(other)
+    return len(a & b) / len(a | b) if a | b else 1.0
+
+
+@given(SETS, st.integers(1, 2), st.floats(0, 1))
+def test_similarity_of_all_pairs_is_that_of_sets(
+    sides: list[list[int]], step: int, least: float
+) -> None:
+    """Exact Jaccard similarity of the less similar side; what is below `least` may be 0."""
+    sides = sides[: len(sides) // step * step]
+    pairs = list(combinations(range(len(sides) // step), 2))
+    first, second = (np.array([pair[at] for pair in pairs], dtype=np.int64) for at in (0, 1))
+    found = Similar(made(sides), step).of(first, second, least)
+    for (a, b), similarity in zip(pairs, found.tolist(), strict=True):
+        exact = min(jaccard(sides[a * step + s], sides[b * step + s]) for s in range(step))
+        assert similarity == pytest.approx(exact) or (similarity == 0 and exact < least)
+
+
+@given(st.lists(st.integers(0, 5), max_size=40))
+def test_rows_of_a_key_are_paired(keys: list[int]) -> None:
+    """Few rows of a key are paired each with each, of many only neighbours; nothing else is."""
+    (few, chains) = groups.edges(np.array(keys, dtype=np.uint32), np.arange(len(keys)))
+    holders = defaultdict(list)
+    for row, key in enumerate(keys):
+        holders[key].append(row)
+    each = [pair for rows in holders.values() if len(rows) <= 8 for pair in combinations(rows, 2)]
+    next_to = [pair for rows in holders.values() if len(rows) > 8 for pair in pairwise(rows)]
+    assert sorted(zip(*(side.tolist() for side in few), strict=True)) == sorted(each)
+    assert sorted(zip(*(side.tolist() for side in chains), strict=True)) == sorted(next_to)
+
+
+@given(st.lists(st.integers(0, 99)))
+def test_distinct_values_ascend(values: list[int]) -> None:
+    """Each value once, in order."""
+    assert groups.distinct(np.array(values, dtype=np.uint32)).tolist() == sorted(set(values))
+
+
+@pytest.mark.parametrize("threshold", [0.5, 0.7, 0.8, 0.95])
+def test_the_sketch_leaves_near_pairs_in_and_most_others_out(threshold: float) -> None:
+    """Of pairs at the threshold next to none is left out, of pairs far below it nearly all are."""
+    rng = random.Random(7)
+    shares = {}
+    for similarity in (threshold, threshold / 3):
+        sides = []
+        for _ in range(1500):
+            union = rng.sample(range(2**32), 120)
+            shared = round(similarity * 120)
+            cut = shared + (120 - shared) // 2
+            sides += [union[:cut], union[:shared] + union[cut:]]
+        found = made(sides)
+        _, sketch = bands.keys(found.shingles, found.ends, threshold)
+        first = np.arange(0, len(sides), 2)
+        shares[similarity] = bands.likely(first, first + 1, sketch, threshold).mean()
+    assert shares[threshold] >= 0.998
+    assert shares[threshold / 3] <= 0.25
+
+
+def rows_of(texts: list[str]) -> list[Row]:
+    stamp = Stamp().provenance
+    return [
+        read(b'{"text":"%b"}' % text.encode(), "in.jsonl", number, stamp)
+        for number, text in enumerate(texts, 1)
+    ]
+
+
+@given(st.integers(0, 2**32), st.integers(2, 40), st.sampled_from([0.0, 0.9]))
+def test_a_crowd_is_judged_like_a_few(seed: int, count: int, fuzzy: float) -> None:
+    """Comparing all pairs at once and row by row give the same answer where both can."""
+    rng = random.Random(seed)
+    words = ["alpha", "bravo", "charlie", "delta", "echos", "foxtrot", "golfer", "hotels"]
+    base = rng.choices(words, k=30)
+    texts = []
+    for _ in range(count):
+        text = list(base[: rng.randint(4, 30)])
+        for _ in range(rng.randint(0, 3)):
+            text[rng.randrange(len(text))] = rng.choice([*words, "alpah", "bravoo", "delat"])
+        texts.append(" ".join(text))
+    page = RowsPage(rows_of(texts))
+    settings = Settings(shape=named("text"), on="response", near=0.6, fuzzy=fuzzy)
+    group = judge.Group(page, list(range(count)))
+    at_once = judge.judge(group, settings)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(judge, "_crowded", lambda keys: True)
+        assert judge.judge(group, settings) == at_once
+
+
+def test_an_error_of_a_worker_is_this_process_s_error(tmp_path: object) -> None:
+    """What a worker cannot read ends the command as if it had been read here."""
+    page = RowsPage(rows_of(["a"]))
+    gone = FilePage(f"{tmp_path}/gone.jsonl", 0, 10, 100)
+    with (
+        Processes(Settings(shape=named("text")), 2) as pool,
+        pytest.raises(InputError, match=r"gone\.jsonl: no such file"),
+    ):
+        list(pool.map("scan", [page, page, page, gone]))
+
+
+def test_the_default_policy_is_the_default_of_the_settings() -> None:
+    """What a worker assumes is what the command line says."""
+    policy, known = DedupePolicy(), Settings()
+    assert (policy.on, policy.near_threshold, policy.fuzzy_threshold) == (
+        known.on, known.near, known.fuzzy,
+    )  # fmt: skip
