@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from synthgate.errors import BadLine, InputError
 from synthgate.formats import EMPTY, PROMPTS, SHAPES, by_fields
 from synthgate.jsonl import FilePages, Source, paged
-from synthgate.jsonl.pages import FilePage, Line, LinesPage, looked
+from synthgate.jsonl.leaves import Leaf
+from synthgate.jsonl.pages import FilePage, Line, LinesPage, identified, looked
 from synthgate.near.emit import Drop, Sheet, written
 from synthgate.near.settings import Settings
 from synthgate.provenance import OTHER, Stamp, emit, look, read
@@ -256,7 +257,9 @@ def test_lines_are_written_as_emit_writes_them(
     page = LinesPage(held, len(held))
     found = looked(page)
     gone = data.draw(st.sets(st.integers(0, len(lines) - 1)))
-    leaf = paged.Leaf(page, 0, "f.jsonl", 0, len(lines), None, None, frozenset())
+    stamped = [read(line, "", 1, stamp.provenance).id for line in lines]
+    assert identified(page, stamp.provenance) == stamped
+    leaf = Leaf(page, 0, "f.jsonl", 0, len(lines), None, None, frozenset())
     drops = [Drop(row, "exact", "why", "id") for row in sorted(gone)]
     sheet = Sheet(leaf, bytes(found.forms), drops, True)
     made = written(sheet, Settings(stamp=stamp, stage="s"))

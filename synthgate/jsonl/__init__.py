@@ -3,12 +3,13 @@
 Reading (`reading.py`) is binary, split at newlines only, one bounded line at a time. Writing
 (`writing.py`) goes to a temporary file that is renamed on success; a device, FIFO or pipe is
 opened as it is and never renamed over. `.gz` and `.zst` are read and written by extension.
-Inputs that several processes share come as pages (`pages.py`, `paged.py`).
+Inputs that several processes share come as pages (`pages.py`, `leaves.py`, `paged.py`).
 Appending (`appending.py`) is for journals: one whole durable line at a time, by one process.
 """
 
 from synthgate.jsonl.appending import Log, open_log
-from synthgate.jsonl.paged import FilePages, HeldPages, Leaf, Pages
+from synthgate.jsonl.leaves import HeldPages, Leaf, Pages
+from synthgate.jsonl.paged import FilePages
 from synthgate.jsonl.reading import MAX_LINE, BadLineSink, Source, expand, read_file
 from synthgate.jsonl.shelf import Shelf
 from synthgate.jsonl.writing import Sink, locked, open_sink, write_file

@@ -13,14 +13,16 @@ from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
+from zlib import crc32
 
 from synthgate.errors import BadLine, InputError
 from synthgate.jsonl.lines import BOM, SPACE, too_long
 from synthgate.jsonl.raw import why
 from synthgate.provenance import OTHER, look, read
-from synthgate.rows import Provenance, Row, Value
+from synthgate.rows import OURS, REJECT, Provenance, Row, Value, content_id
 
 _BLOCK = 1 << 16
+_OURS = (OURS.encode(), REJECT.encode(), b"\\u")  # a key may be spelt in escapes
 Stamper = Callable[[bytes, Value, str], Provenance]
 
 
@@ -55,7 +57,8 @@ class Looked:
     """What a page holds, parsed: one entry a row, and beside the rows its bad lines.
 
     `forms` says how each line is written again, `numbers` and `starts` are its line number and its
-    first byte within the page; `lines` counts all lines that begin in the page.
+    first byte within the page; `lines` counts all lines that begin in the page, and `check` is a
+    sum over their bytes where they can change under the reader's hands.
     """
 
     values: list[Value] = field(default_factory=list)
@@ -66,10 +69,15 @@ class Looked:
     lines: int = 0
     bad: list[Bad] = field(default_factory=list)
     edited: int = 0
+    check: int = 0
 
 
 class Page(Protocol):
     """Some lines of one input; it can be pickled."""
+
+    @property
+    def check(self) -> int:
+        """A sum over the bytes of the lines, once all of them were yielded."""
 
     def lines(self) -> Iterator[Line]:
         """Yield the lines that are not blank."""
@@ -101,7 +109,7 @@ def looked(page: Page) -> Looked:
         numbers(number)
         starts(start)
         found.edited += edited
-    found.lines = page.count
+    found.lines, found.check = page.count, page.check
     return found
 
 
@@ -109,7 +117,14 @@ def identified(page: Page, stamp: Stamper) -> list[str]:
     """Return the ids of the rows of a page without bad lines."""
     if isinstance(page, RowsPage):
         return [row.id for row in page.rows]
-    return [read(raw, "", 0, stamp).id for _, _, raw in page.lines() if type(raw) is bytes]
+    return [_identified(raw, stamp) for _, _, raw in page.lines() if isinstance(raw, bytes)]
+
+
+def _identified(raw: bytes, stamp: Stamper) -> str:
+    """Return the id of a row; a line that cannot hold a key of ours need not be parsed for it."""
+    if any(sign in raw for sign in _OURS):
+        return read(raw, "", 0, stamp).id
+    return content_id(raw)
 
 
 @dataclass
@@ -125,6 +140,7 @@ class FilePage:
     longest: int
     handle: int = -1
     count: int = 0
+    check: int = 0
 
     def lines(self) -> Iterator[Line]:
         handle = self.handle if self.handle >= 0 else _opened(self.path)
@@ -135,18 +151,20 @@ class FilePage:
                 os.close(handle)
 
     def _lines(self, handle: int) -> Iterator[Line]:
-        self.count = 0
+        self.count = self.check = 0
         before = min(1, self.start)  # the byte before tells whether a line begins here
         data = _read(handle, self.stop - self.start + before, self.start - before, self.path)
         skipped = data.find(b"\n") + 1 if before else 0
         if before and (not skipped or skipped > self.stop - self.start):
             return  # all of it belongs to a line that began earlier
-        at = skipped - before
+        at, self.check = skipped - before, crc32(data)
         pieces = data[skipped:].split(b"\n") if skipped else data.split(b"\n")
         del data
         last = pieces.pop()
         if last:
-            pieces.append(last + self._rest(handle, self.longest + 2 - len(last)))
+            rest = self._rest(handle, self.longest + 2 - len(last))
+            self.check = crc32(rest, self.check)
+            pieces.append(last + rest)
         for number, piece in enumerate(pieces, 1):
             start, at = at, at + len(piece) + 1
             raw: bytes | Bad = piece
@@ -193,6 +211,8 @@ class PickedPage:
     files: list[tuple[str, int]]
     spans: list[tuple[int, int, int]]
 
+    check = 0
+
     @property
     def count(self) -> int:
         return len(self.spans)
@@ -216,6 +236,7 @@ class LinesPage:
     held: list[Line]
     count: int
     before: int = 0  # lines of the file
+    check: int = 0
 
     def lines(self) -> Iterator[Line]:
         return iter(self.held)
@@ -226,6 +247,7 @@ class RowsPage:
     """Rows held in memory."""
 
     rows: list[Row]
+    check = 0
 
     @property
     def count(self) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from synthgate.errors import InputError
-from synthgate.jsonl.paged import Leaf
+from synthgate.jsonl.leaves import Leaf
 from synthgate.jsonl.pages import Page, identified
 from synthgate.near.settings import Settings
 from synthgate.provenance import FRESH, WRITTEN, emit, read, rejected
@@ -72,7 +72,7 @@ def written(sheet: Sheet, settings: Settings) -> Written:
         why = {"reason": drop.reason, "detail": drop.detail, "survivor": drop.survivor}
         gone.append(rejected(line, where | why))
         drop = next(drops, None)
-    if row + 1 != leaf.rows:
+    if row + 1 != leaf.rows or leaf.page.check != leaf.check:
         raise _changed(leaf)
     reasons = Counter(each.reason for each in sheet.drops)
     return Written(_joined(kept), len(kept), _joined(gone), reasons)

@@ -52,6 +52,7 @@ class Scanned:
     lines: int
     bad: list[Bad]
     edited: int
+    check: int
 
 
 def scan(page: Page, settings: Settings) -> Scanned:
@@ -82,6 +83,7 @@ def scan(page: Page, settings: Settings) -> Scanned:
         found.lines,
         found.bad,
         found.edited,
+        found.check,
     )
 
 
