@@ -10,6 +10,7 @@ The peers live in a virtual environment of their own:
         datasketch==2.0.0 daft==0.7.26 orjson numpy
 
 Run: python benchmarks/dedupe.py --peers .bench-dedupe/bin/python [--rows 100000] [--runs 3]
+     python benchmarks/dedupe.py --slope 100000 500000 2000000 --runs 1
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ def write(dropped):
     with open(target, "wb") as out:
         out.writelines(line + b"\\n" for n, line in enumerate(lines) if n not in dropped)
 """
+EXACT = ["--near-threshold", "0", "--fuzzy-threshold", "0"]
 PEERS = {
     "rensa": """
 from rensa import RMinHash, RMinHashDeduplicator
@@ -216,6 +218,40 @@ def grams_alike(one: str, other: str) -> bool:
     return len(a & b) >= THRESHOLD * len(a | b)
 
 
+def slope(sizes: list[int], count: int) -> None:
+    """Print time and memory of our command for several sizes, and what a further row costs."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for mode, more in (("near", ["--near-threshold", str(THRESHOLD)]), ("exact only", EXACT)):
+            before: tuple[int, Ran] | None = None
+            for rows in sizes:
+                source = folder / f"{rows}.jsonl"
+                if not source.exists():
+                    corpus.write(source, rows, 0, with_real=True)
+                argv = [sys.executable, "-m", "synthgate", "dedupe", str(source), "--force", "-q"]
+                argv += [
+                    "-o",
+                    str(folder / "out.jsonl"),
+                    "--rejects",
+                    str(folder / "rejects.jsonl"),
+                ]
+                floor = [sys.executable, "-c", FLOOR, str(source), str(folder / "out")]
+                base = median([ran(floor) for _ in range(count)])
+                each = median([ran([*argv, *more]) for _ in range(count)])
+                growth = ""
+                if before is not None:
+                    further = (each.mebibytes - before[1].mebibytes) * 2**20 / (rows - before[0])
+                    seconds = (each.seconds - before[1].seconds) / (rows - before[0])
+                    growth = f", a further row {further:.0f} bytes and {seconds * 1e6:.1f} us"
+                ratio = each.seconds / base.seconds
+                print(
+                    f"{mode:10} {rows:>9,} rows {each.seconds:7.2f} s ({ratio:.1f}x the floor) "
+                    f"{each.cpu:7.2f} CPU s {each.mebibytes:6.0f} MiB{growth}",
+                    flush=True,
+                )
+                before = rows, each
+
+
 def main() -> None:
     """Measure and print a table."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -223,7 +259,12 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--peers", default="", help="interpreter that has the peers installed")
     parser.add_argument("--no-score", action="store_true")
+    parser.add_argument("--only", nargs="*", default=[], help="names of tools to run")
+    parser.add_argument("--slope", type=int, nargs="*", help="rows: how time and memory grow")
     given = parser.parse_args()
+    if given.slope:
+        slope(given.slope, given.runs)
+        return
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         source, out, rejects = (str(folder / n) for n in ("in.jsonl", "out.jsonl", "rejects.jsonl"))
@@ -232,24 +273,26 @@ def main() -> None:
         near = ["--near-threshold", str(THRESHOLD), "--fuzzy-threshold", "0"]
         commands = {
             "floor": [sys.executable, "-c", FLOOR, source, out],
-            "exact only": [*ours, "--near-threshold", "0", "--fuzzy-threshold", "0"],
+            "exact only": [*ours, *EXACT],
             "synthgate, 1 worker": [*ours, *near, "--workers", "1"],
             "synthgate": [*ours, *near, "--rejects", rejects],
         }
         for peer, code in PEERS.items() if given.peers else ():
             commands[peer] = [given.peers, "-c", COMMON + code, source, out, str(THRESHOLD)]
+        if given.only:
+            commands = {name: argv for name, argv in commands.items() if name in given.only}
         runs: dict[str, list[Ran]] = {name: [] for name in commands}
         for _ in range(given.runs):
             for name, argv in commands.items():
                 runs[name].append(ran(argv))
-        best = median(runs["synthgate"])
+        best = median(runs.get("synthgate") or next(iter(runs.values())))
         print(f"{given.rows} rows, {os.path.getsize(source) >> 20} MiB, {given.runs} runs")
         for name, each in ((name, median(found)) for name, found in runs.items()):
             print(
                 f"{name:20} {each.seconds:7.2f} s {each.cpu:7.2f} CPU s {each.mebibytes:7.0f} MiB "
                 f"{each.seconds / best.seconds:6.2f}x"
             )
-        if not given.no_score:
+        if not given.no_score and "synthgate" in runs:
             with open(source, encoding="utf-8") as file:
                 texts = [json.loads(line)["text"] for line in file]
             print("pair precision {:.4f}, recall {:.4f}".format(*scored(Path(rejects), texts)))
