@@ -6,7 +6,6 @@ decisions; everything that ends up on disk, on stdout or on stderr passes here.
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import hashlib
 import os
@@ -27,12 +26,14 @@ from synthgate.cli.settings import decoded
 from synthgate.cli.shapes import find_shape
 from synthgate.errors import BadLine, InputError, UsageError
 from synthgate.formats import DETECT_ROWS, EMPTY, SHAPES, Shape, detect
-from synthgate.jsonl import FilePages, Sink, Source, open_sink, read_file
+from synthgate.jsonl import FilePages, Shards, Sink, Source, open_shards, open_sink, read_file
 from synthgate.manifest import Manifest, Stream, settings_digest
-from synthgate.provenance import Stamp, emit, rejected, run_hash
+from synthgate.provenance import Stamp, emit, run_hash
+from synthgate.rejects import bad_line, reject_line
 from synthgate.rows import Decision, Row
 from synthgate.text import printable
 
+Output = Sink | Shards
 REFERENCES = ("check", "against", "labels")
 
 
@@ -67,7 +68,7 @@ class Session(contextlib.ExitStack):
         self.run = run_hash(settings_digest(spec.stage, shaping))
         self.sources: list[Source] = []
         self.consulted: list[Stream] = []
-        self.sinks: dict[str, Sink] = {}
+        self.sinks: dict[str, Output] = {}
         self._records: list[Sink] = []
         self._named = list(files_named(type(policy), vars(policy)))
         for group in (Streams, *spec.groups):
@@ -179,23 +180,31 @@ class Session(contextlib.ExitStack):
         if self.options.rejects:
             self.open("rejects", self.options.rejects)
 
-    def open(self, role: str, path: str, *, whole: bool = False, force: bool = False) -> Sink:
+    def open(self, role: str, path: str, *, whole: bool = False, force: bool = False) -> Output:
         """Open one more output, kept apart from every input and every other output."""
         if role in self.sinks:
             return self.sinks[role]
         self._open_summary()
-        self.sinks[role] = self._sink(path, force=force or self.options.force, whole=whole)
+        force = force or self.options.force
+        rows_each = self.options.shard_rows if role == "output" else 0
+        if rows_each:
+            shards = open_shards(path, rows_each, force=force, **self._apart(path))
+            self.sinks[role] = self.enter_context(shards)
+        else:
+            self.sinks[role] = self._sink(path, force=force, whole=whole)
         return self.sinks[role]
 
     def _sink(self, path: str, *, force: bool, whole: bool) -> Sink:
+        return self.enter_context(open_sink(path, force=force, whole=whole, **self._apart(path)))
+
+    def _apart(self, path: str) -> dict[str, Any]:
+        """Return what an output must not be, and whether it is opened for a dry run."""
         apart = ["/dev/stdin" if p == "-" else p for s in self.sources for p in s.paths]
         apart += [sink.path for sink in self.sinks.values()]
         apart += self._named
         if path in self._named:
             apart.remove(path)  # the option that names this output; a second one is a mistake
-        dry = self.options.dry_run
-        sink = open_sink(path, force=force, dry=dry, apart=tuple(apart), whole=whole)
-        return self.enter_context(sink)
+        return {"apart": tuple(apart), "dry": self.options.dry_run}
 
     def _open_summary(self) -> None:
         """Open --summary beside the first output, so that a mistake costs no run."""
@@ -227,13 +236,9 @@ class Session(contextlib.ExitStack):
 
     def reject(self, decision: Decision) -> None:
         """Count a dropped row and write it, with its reason, to the rejects."""
-        row = decision.row
         self.manifest.rejects[decision.reason] += 1
-        if "rejects" not in self.sinks:
-            return
-        why = self._why(row.file, row.line, decision.reason, decision.detail)
-        why["survivor"] = decision.survivor
-        self.sinks["rejects"].write(rejected(emit(row), why))
+        if "rejects" in self.sinks:
+            self.sinks["rejects"].write(reject_line(decision, self.manifest.stage))
 
     def _bad_line(self, file: str, line: int, raw: bytes, error: BadLine) -> None:
         """Treat a line that is no row as the user asked: end here, or reject it and go on."""
@@ -241,13 +246,7 @@ class Session(contextlib.ExitStack):
             raise error.at(file, line)
         self.manifest.rejects[error.reason] += 1
         if "rejects" in self.sinks:
-            why = self._why(file, line, error.reason, error.detail)
-            why["base64"] = base64.b64encode(raw).decode()
-            self.sinks["rejects"].write(rejected(b"{}", why))
-
-    def _why(self, file: str, line: int, reason: str, detail: str) -> dict[str, Any]:
-        where = {"file": file, "line": line, "stage": self.manifest.stage}
-        return {**where, "reason": reason, "detail": detail}
+            self.sinks["rejects"].write(bad_line(file, line, self.manifest.stage, raw, error))
 
     # --- the end ------------------------------------------------------------------------
 
@@ -281,7 +280,8 @@ class Session(contextlib.ExitStack):
             self._conserve()
             for sink in reversed(self.sinks.values()):
                 sink.complete()  # the rows last: where a disk is full, nothing has gone out
-            manifest.outputs += [sink.stream(role) for role, sink in self.sinks.items()]
+            for role, sink in self.sinks.items():
+                manifest.outputs += sink.streams(role)
         own_first = sorted(self.sources, key=lambda source: source.role in REFERENCES)
         manifest.inputs += [stream for source in own_first for stream in source.streams]
         manifest.inputs += self.consulted
@@ -302,8 +302,8 @@ class Session(contextlib.ExitStack):
             sink.write(record)
             sink.complete()
         released = [] if self.withheld else list(self.sinks.values())
-        for sink in (*released, *self._records):
-            sink.commit()
+        for each in (*released, *self._records):
+            each.commit()
 
     def _conserve(self) -> None:
         """Check that rows in = rows out + rejects; anything else is a bug in synthgate.
