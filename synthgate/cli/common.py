@@ -13,38 +13,27 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any
 
 from synthgate import config
-from synthgate.cli.again import Again
+from synthgate.cli.again import Again, glance, refuse_line
 from synthgate.cli.options import Command, Streams
 from synthgate.cli.progress import Progress
 from synthgate.cli.record import document, files_named, headline, slot
-from synthgate.cli.settings import decoded
-from synthgate.cli.shapes import find_shape
-from synthgate.errors import BadLine, InputError, UsageError
-from synthgate.formats import DETECT_ROWS, EMPTY, SHAPES, Shape, detect
+from synthgate.cli.settings import Options, decoded
+from synthgate.errors import BadLine, UsageError
+from synthgate.formats import DETECT_ROWS, EMPTY, SHAPES, Shape
 from synthgate.jsonl import FilePages, Shards, Sink, Source, open_shards, open_sink, read_file
 from synthgate.manifest import Manifest, Stream, settings_digest
 from synthgate.provenance import Stamp, emit, run_hash
 from synthgate.rejects import bad_line, reject_line
 from synthgate.rows import Decision, Row
+from synthgate.shapes import find_shape, reference_shape
 from synthgate.text import printable
 
 Output = Sink | Shards
 REFERENCES = ("check", "against", "labels")
-
-
-@dataclass(frozen=True)
-class Options:
-    """The shared options of one run, with the defaults of their groups."""
-
-    values: dict[str, Any]
-
-    def __getattr__(self, name: str) -> Any:
-        return self.values[name]
 
 
 class Session(contextlib.ExitStack):
@@ -94,10 +83,11 @@ class Session(contextlib.ExitStack):
         if not paths and sys.stdin is not None and sys.stdin.isatty():
             raise UsageError("no input: name a file, or pipe rows in; --help shows how")
         consulted = role in REFERENCES
+        stamp = Stamp(run=self.run) if consulted else self.declared(real, role)
         source = Source(
             paths,
-            (Stamp(run=self.run) if consulted else self._stamp(real, role)).provenance,
-            _refuse_line if consulted else self._bad_line,
+            stamp.provenance,
+            refuse_line if consulted else self._bad_line,
             limit=0 if consulted else self.options.limit,
             max_line=self.options.max_line,
             again=again,
@@ -106,7 +96,8 @@ class Session(contextlib.ExitStack):
         self.sources.append(source)
         return source
 
-    def _stamp(self, real: bool, role: str) -> Stamp:
+    def declared(self, real: bool = False, role: str = "") -> Stamp:
+        """Return what is declared about rows without provenance."""
         values = self.options.values
         prompts = real and role != "real"  # --source names the source of the answers, not theirs
         return Stamp(
@@ -124,9 +115,12 @@ class Session(contextlib.ExitStack):
         """Open the outputs and return the command's rows and the shape they were found to have."""
         source = self.source(again=again, real=real)
         self.open_outputs()
-        rows = iter(source)
+        elsewhere = self.options.values.get("engine") == "ray"  # others read them, and count them
+        rows = glance(source, self.options.on_error) if elsewhere else iter(source)
         head = list(islice(rows, DETECT_ROWS))
         shape = self._shape(head, shapes) if head else EMPTY
+        if elsewhere:
+            return head, shape
         first = self.watched(chain(head, rows))
         return (Again(first, source) if again else first), shape
 
@@ -150,10 +144,9 @@ class Session(contextlib.ExitStack):
         head = list(islice(rows, DETECT_ROWS))
         if not head:
             return (), EMPTY
-        try:
-            shape = self._shape(head, SHAPES, f"format of {path}")
-        except InputError:  # the fields that were named are those of the command's own rows
-            shape, _ = detect(head)
+        shape, how = reference_shape(head, self.options.values)
+        if how:
+            self.note(f"format of {path}: {how}")
         return chain(head, rows), shape
 
     def text(self, path: str, role: str) -> str:
@@ -162,9 +155,9 @@ class Session(contextlib.ExitStack):
         self.consulted.append(Stream(path, hashlib.sha256(data).hexdigest(), 0, role))
         return decoded(path, data)
 
-    def _shape(self, head: list[Row], shapes: tuple[Shape, ...], what: str = "format") -> Shape:
+    def _shape(self, head: list[Row], shapes: tuple[Shape, ...]) -> Shape:
         shape, how = find_shape(head, shapes, self.options.values)
-        self.note(f"{what}: {how}")
+        self.note(f"format: {how}")
         return shape
 
     def watched(self, rows: Iterator[Row]) -> Iterator[Row]:
@@ -317,7 +310,3 @@ class Session(contextlib.ExitStack):
                 f"{manifest.stage} lost rows: {manifest.rows_in} in, {manifest.rows_out} out, "
                 f"{manifest.rejected} rejected"
             )
-
-
-def _refuse_line(file: str, line: int, _raw: bytes, error: BadLine) -> None:
-    raise error.at(file, line)

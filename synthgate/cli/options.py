@@ -78,6 +78,19 @@ class Declaring(Settings):
     real: Annotated[bool, Flag("unstamped rows are real data")] = False
 
 
+class Spreading(Settings):
+    """Where the work is done."""
+
+    engine: Annotated[
+        Literal["local", "ray"],
+        Flag("local: on this machine; ray: on a Ray cluster, rows in files"),
+    ] = "local"
+    ray_address: Annotated[
+        str,
+        Flag("auto: the cluster of this machine; HOST:PORT of a head; local: one for this run"),
+    ] = "auto"
+
+
 @dataclass(frozen=True)
 class Command:
     """A command as its file declares it; its docstring is its help.

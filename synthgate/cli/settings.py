@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from typing import Any
 
 from synthgate.errors import ConfigError, InputError
 from synthgate.jsonl import read_file
 
 CONFIG_FILES = {"synthgate.toml": (), "pyproject.toml": ("tool", "synthgate")}
+
+
+@dataclass(frozen=True)
+class Options:
+    """The shared options of one run, with the defaults of their groups."""
+
+    values: dict[str, Any]
+
+    def __getattr__(self, name: str) -> Any:
+        return self.values[name]
 
 
 def load_config(path: str) -> dict[str, dict[str, Any]]:

@@ -220,7 +220,7 @@ class Source:
                 weakref.finalize(self, copy.close)
         hashing = Hashing(raw, copy)
         buffered = stack.enter_context(io.BufferedReader(hashing, CHUNK))
-        return hashing, stack.enter_context(_decompressed(path, buffered))
+        return hashing, stack.enter_context(decompressed(path, buffered))
 
 
 def _refuse(path: str, paths: list[str]) -> None:
@@ -245,7 +245,8 @@ def open_raw(path: str) -> io.FileIO:
         raise InputError(f"{path}: {why(error)}") from None
 
 
-def _decompressed(path: str, raw: Any) -> Any:
+def decompressed(path: str, raw: Any) -> Any:
+    """Return a stream of what an input says, packed or not."""
     if path.endswith(".gz"):
         return io.BufferedReader(gzip.GzipFile(fileobj=raw, mode="rb"), CHUNK)
     if path.endswith(".zst"):
