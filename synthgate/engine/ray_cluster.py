@@ -80,6 +80,8 @@ class Cluster:
             self._ray.shutdown()
             raise
         self.processors = max(1, int(self._ray.cluster_resources().get("CPU", 1)))
+        sizes = [node["Resources"].get("CPU", 1) for node in self._ray.nodes() if node["Alive"]]
+        self._largest = max(1, int(max(sizes, default=1)))
         self.tasks = 0
 
     def _roll_call(self) -> int:
@@ -117,15 +119,25 @@ class Cluster:
         return self._ray.put(value)
 
     def run(
-        self, work: Callable[..., Any], items: Iterable[Any], *shared: Any, left: int = 0
+        self,
+        work: Callable[..., Any],
+        items: Iterable[Any],
+        *shared: Any,
+        left: int = 0,
+        alone: bool = False,
     ) -> Iterator[Any]:
         """Yield what `work(item, *shared)` returns, in the order of the items.
 
         With `left`, work returns a tuple of so many things more; they stay where they are, and what
         is yielded is (the first thing, references to the others). So many tasks are in flight as
-        keep all processors busy, results that wait for their turn included.
+        keep all processors busy, results that wait for their turn included. `alone` gives a task
+        all processors of a node.
         """
-        options = {"num_cpus": 1, "max_retries": RETRIES, "num_returns": 1 + left}
+        options = {
+            "num_cpus": self._largest if alone else 1,
+            "max_retries": RETRIES,
+            "num_returns": 1 + left,
+        }
         task = self._ray.remote(**options, scheduling_strategy="SPREAD")(guarded(work, left))
         flying: deque[Any] = deque()
         for item in items:
