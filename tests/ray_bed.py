@@ -6,6 +6,7 @@ Each cluster has ports and folders of its own, small object stores, and no dashb
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -13,11 +14,15 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 
 STORE = 80 << 20  # bytes of a node's object store
-_SECONDS = 60
+_WATCHFUL = {  # a dead node is missed within seconds
+    "health_check_initial_delay_ms": 2000,
+    "health_check_period_ms": 1000,
+    "health_check_timeout_ms": 10_000,
+    "health_check_failure_threshold": 3,
+}
 _QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DISABLE_IMPORT_WARNING": "1"}
 
 
@@ -35,7 +40,7 @@ class Bed:
         where = ["--address", self.address]
         if not self.nodes:
             where = ["--head", "--port", port, "--temp-dir", self._folder]
-            where += ["--include-dashboard", "false"]
+            where += ["--include-dashboard", "false", "--system-config", json.dumps(_WATCHFUL)]
         node = subprocess.Popen(
             [
                 sys.executable, "-m", "ray.scripts.scripts", "start", "--block", *where,
@@ -43,23 +48,29 @@ class Bed:
                 "--disable-usage-stats",
             ],
             env={**os.environ, **_QUIET}, start_new_session=True, cwd=self._folder,
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
         self.nodes.append(node)
-        if len(self.nodes) == 1:
-            _wait(lambda: _answers(host, int(port)))
+        said = b""
+        while b"runtime started" not in said:
+            line = node.stdout.readline() if node.stdout else b""
+            if not line:
+                raise RuntimeError(f"the Ray node did not start: {said.decode()}")
+            said += line
 
     def kill(self, number: int) -> None:
         """End a node as a power cut does."""
-        os.killpg(self.nodes[number].pid, signal.SIGKILL)
-        self.nodes[number].wait()
+        node = self.nodes[number]
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(node.pid, signal.SIGKILL)
+        node.wait()
+        if node.stdout is not None:
+            node.stdout.close()
 
     def stop(self) -> None:
         """End all nodes."""
-        for node in reversed(self.nodes):
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(node.pid, signal.SIGKILL)
-            node.wait()
+        for number in reversed(range(len(self.nodes))):
+            self.kill(number)
 
 
 @contextlib.contextmanager
@@ -81,20 +92,6 @@ def _free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
-
-
-def _answers(host: str, port: int) -> bool:
-    with contextlib.suppress(OSError), socket.create_connection((host, port), 1):
-        return True
-    return False
-
-
-def _wait(happened: object) -> None:
-    for _ in range(_SECONDS * 10):
-        if happened():  # type: ignore[operator]
-            return
-        time.sleep(0.1)
-    raise TimeoutError("the Ray node did not start")
 
 
 if __name__ == "__main__":  # python -m tests.ray_bed NODES: a cluster until Enter

@@ -7,10 +7,12 @@ Memory of this process: what `run` has fetched and not yet handed on, and about 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
 import sys
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -23,6 +25,8 @@ from synthgate.version import __version__
 INSTALL = "uv pip install 'synthgate[ray]'"
 RETRIES = 5  # how often a task is started again when its node is gone
 AHEAD = 2  # tasks in flight for each processor of the cluster
+_TICK = 0.2  # seconds that a signal may wait
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _SECONDS = 5.0  # for the head to answer at all
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -68,12 +72,8 @@ class Cluster:
 
     def __init__(self, address: str) -> None:
         self._ray = _imported()
-        before = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGINT)}
-        try:
+        with _undisturbed():
             _connect(self._ray, address)
-        finally:
-            for each, handler in before.items():
-                signal.signal(each, handler)
         try:
             self.nodes = self._roll_call()
         except BaseException:
@@ -105,8 +105,14 @@ class Cluster:
     def _waited(self, refs: Any, what: str) -> Any:
         """Return results; whatever breaks in Ray itself is one plain error."""
         errors = self._ray.exceptions
+        some = refs if isinstance(refs, list) else [refs]
         try:
-            return self._ray.get(refs)
+            missing = some
+            while missing:
+                with _undisturbed():
+                    _, missing = self._ray.wait(missing, num_returns=len(missing), timeout=_TICK)
+            with _undisturbed():
+                return self._ray.get(refs)
         except errors.RayTaskError as error:
             if what:
                 raise Unreachable(f"ray: {what}: {_last(error)}") from None
@@ -116,7 +122,8 @@ class Cluster:
 
     def put(self, value: Any) -> Ref:
         """Return a reference to a value that many tasks are given; it is sent to a node once."""
-        return self._ray.put(value)
+        with _undisturbed():
+            return self._ray.put(value)
 
     def run(
         self,
@@ -143,7 +150,8 @@ class Cluster:
         for item in items:
             if len(flying) >= AHEAD * self.processors:
                 yield self._landed(flying.popleft())
-            flying.append(task.remote(item, *shared))
+            with _undisturbed():
+                flying.append(task.remote(item, *shared))
             self.tasks += 1
         while flying:
             yield self._landed(flying.popleft())
@@ -164,7 +172,31 @@ class Cluster:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._ray.shutdown()
+        with _undisturbed():
+            self._ray.shutdown()
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Let a signal wait until Ray has returned: an exception from a handler would break it.
+
+    Ray's own handlers, which it sets where it is started, are taken away again.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    before = {each: signal.getsignal(each) for each in _SIGNALS}
+    for each in _SIGNALS:
+        if before[each] is not signal.SIG_IGN:
+            signal.signal(each, lambda signum, _: came.append(signum))
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+        for signum in came[:1]:
+            signal.raise_signal(signum)
 
 
 def _present() -> tuple[str, str, str]:
