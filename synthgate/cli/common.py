@@ -130,7 +130,7 @@ class Session(contextlib.ExitStack):
         self.open_outputs()
         pages = FilePages(source)
         head = pages.head(DETECT_ROWS, strict=self.options.on_error == "error")
-        return pages, self._shape(head, SHAPES) if head else EMPTY, self._stamp(False, "")
+        return pages, self._shape(head, SHAPES) if head else EMPTY, self.declared()
 
     def records(self, path: str, role: str) -> Iterable[Row]:
         """Return the rows of a file that is only consulted, whatever their shape."""

@@ -16,12 +16,12 @@ from synthgate.config import VerifyPolicy
 from synthgate.engine.parts import Job, Part, Reading
 from synthgate.engine.ray_cluster import Cluster
 from synthgate.errors import BadLine, InputError, UsageError
-from synthgate.formats import DETECT_ROWS, Shape
+from synthgate.formats import DETECT_ROWS, EMPTY, Shape
 from synthgate.jsonl import Source, read_file
 from synthgate.jsonl.splits import Split
 from synthgate.provenance import Stamp
 from synthgate.rows import Row
-from synthgate.shapes import EMPTY, reference_shape
+from synthgate.shapes import reference_shape
 from synthgate.stages.verify import verify
 from synthgate.verifiers import Bench, Verifier, assemble
 from synthgate.verifiers.calibration import Calibration, read_calibration

@@ -17,12 +17,14 @@ from typing import IO, Any
 
 from synthgate.errors import BadLine, InputError
 from synthgate.jsonl.lines import numbered
+from synthgate.jsonl.pages import Bad, FilePage, Line, LinesPage, Page
 from synthgate.jsonl.raw import CHUNK, shown, why
 from synthgate.jsonl.reading import BadLineSink, decompressed, guarded, is_regular, open_raw
 from synthgate.provenance import Stamper, read
 from synthgate.rows import Row
 
 _BLOCK = 4 * CHUNK
+_PAGE = CHUNK  # bytes of a page
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,40 @@ class _Bounds:
                 yield start, end, before, after - before
 
 
+def unchanged(split: Split) -> None:
+    """Refuse a part of a file that was written to since it was cut."""
+    with open_raw(split.path) as raw:
+        _compare(split, raw)
+
+
+def _compare(split: Split, raw: io.FileIO) -> None:
+    found = os.fstat(raw.fileno())
+    if (found.st_size, found.st_mtime_ns) != (split.size, split.changed):
+        raise InputError(f"{split.name}: changed while it was being read")
+
+
+def pages_of(split: Split, longest: int) -> Iterator[Page]:
+    """Yield the lines of a part, as `FilePages` yields those of the file."""
+    if split.end:
+        for start in range(split.start, split.end, _PAGE):
+            yield FilePage(split.path, start, min(start + _PAGE, split.end), longest)
+        return
+    with contextlib.ExitStack() as stack:
+        lines = guarded(split.name, numbered(split.path, _opened(stack, split), longest))
+        held: list[Line] = []
+        before = last = size = 0
+        for number, raw in lines:
+            at = number - before
+            bad = Bad(at, b"", raw.reason, raw.detail) if isinstance(raw, BadLine) else raw
+            held.append(Line(at, 0, bad))
+            size, last = size + len(raw) if isinstance(raw, bytes) else size, number
+            if size >= _PAGE:
+                yield LinesPage(held, last - before, before)
+                held, before, size = [], last, 0
+        if held:
+            yield LinesPage(held, last - before, before)
+
+
 def rows_of(split: Split, stamp: Stamper, on_bad: BadLineSink, max_line: int) -> Iterator[Row]:
     """Yield the rows of a part, as `Source` yields those of the file."""
     with contextlib.ExitStack() as stack:
@@ -122,9 +158,7 @@ def rows_of(split: Split, stamp: Stamper, on_bad: BadLineSink, max_line: int) ->
 
 def _opened(stack: contextlib.ExitStack, split: Split) -> IO[bytes]:
     raw: Any = stack.enter_context(open_raw(split.path))
-    found = os.fstat(raw.fileno())
-    if (found.st_size, found.st_mtime_ns) != (split.size, split.changed):
-        raise InputError(f"{split.name}: changed while it was being read")
+    _compare(split, raw)
     if split.end:
         raw.seek(split.start)
         raw = _Window(raw, split.end - split.start)
