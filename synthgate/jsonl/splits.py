@@ -56,8 +56,9 @@ class Cut:
 def refuse_unsplittable(paths: list[str]) -> None:
     """Refuse what only this process can read."""
     for path in paths:
-        if not is_regular(path):
+        if path == "-" or (os.path.exists(path) and not is_regular(path)):
             raise InputError(f"{path}: only files can be read by several machines")
+        open_raw(path).close()
 
 
 def cut(path: str, name: str, wanted: int) -> Cut:
