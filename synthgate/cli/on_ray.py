@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from synthgate.cli.common import Session
     from synthgate.formats import Shape
 
-LEAST, MOST = 1 << 20, 32 << 20  # bytes of a part
+LEAST, MOST = 1 << 20, 16 << 20  # bytes of a part
 
 
 class Spread:

@@ -130,7 +130,9 @@ class _Leaves:
         numbers = None if rows == found.lines and not held else found.numbers
         bad_places = frozenset(bad.place for bad in found.bad)
         kept = LinesPage([], 0) if held else page
-        self.leaves.append(Leaf(kept, 0, name, before, rows, numbers, None, bad_places))
+        self.leaves.append(
+            Leaf(kept, 0, name, before, rows, numbers, None, bad_places, found.check)
+        )
         self._lines = before + found.lines
         part.rows += rows
         part.edited += found.edited
