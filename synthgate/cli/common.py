@@ -21,7 +21,7 @@ from synthgate.cli.again import Again, glance, refuse_line
 from synthgate.cli.options import Command, Streams
 from synthgate.cli.progress import Progress
 from synthgate.cli.record import document, files_named, headline, slot
-from synthgate.cli.settings import Options, decoded
+from synthgate.cli.settings import Options, declared, decoded
 from synthgate.errors import BadLine, UsageError
 from synthgate.formats import DETECT_ROWS, EMPTY, SHAPES, Shape
 from synthgate.jsonl import FilePages, Shards, Sink, Source, open_shards, open_sink, read_file
@@ -98,16 +98,7 @@ class Session(contextlib.ExitStack):
 
     def declared(self, real: bool = False, role: str = "") -> Stamp:
         """Return what is declared about rows without provenance."""
-        values = self.options.values
-        prompts = real and role != "real"  # --source names the source of the answers, not theirs
-        return Stamp(
-            source="" if prompts else values.get("source", ""),
-            source_field=values.get("source_field", ""),
-            generator="" if real else values.get("generator", ""),
-            generation=0 if real else values.get("generation", -1),
-            real=real or values.get("real") is True,
-            run=self.run,
-        )
+        return declared(self.options.values, self.run, real, role)
 
     def read(
         self, *, again: bool = False, real: bool = False, shapes: tuple[Shape, ...] = SHAPES

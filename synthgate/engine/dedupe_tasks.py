@@ -26,7 +26,7 @@ from synthgate.near.scan import scan as scanned_of
 from synthgate.near.settings import Settings
 from synthgate.near.survey import Survey, survey
 from synthgate.rejects import bad_line
-from synthgate.stages.dedupe import WHY, Verdicts, capped, spans
+from synthgate.stages.dedupe import WHY, Verdicts, capped
 
 Array = Any
 Pairs = tuple[Array, Array]
@@ -171,7 +171,7 @@ def unite(forests: list[Ref]) -> tuple[int, United]:
     """Find the groups of rows that may be alike, and bins of whole groups."""
     rows, begins = groups.components([fetch(each) for each in forests])
     size = max(_BIN, len(rows) // _BINS)
-    bins = list(spans(begins, len(rows), size))
+    bins = list(groups.spans(begins, len(rows), size))
     return len(bins), United(rows, begins, bins)
 
 
@@ -232,7 +232,7 @@ def judge(item: tuple[int, list[Ref]], united: United, settings: Settings) -> tu
         worth.update(zip(rows, part.worth.tolist(), strict=bool(len(part.worth))))
     inside = united.begins[(united.begins >= begin) & (united.begins < end)] - begin
     gone: list[tuple[int, int, int, float]] = []
-    for first, last in spans(inside, end - begin, _TASK):
+    for first, last in groups.spans(inside, end - begin, _TASK):
         numbers = np.sort(united.rows[begin + first : begin + last]).tolist()
         held = [Line(at, 0, lines.pop(row)) for at, row in enumerate(numbers, 1)]
         order = sorted(range(len(numbers)), key=lambda at: (-worth.get(numbers[at], 0.0), at))

@@ -270,17 +270,17 @@ class _Compared:
     def _groups(self, candidates: Array, begins: Array) -> Iterator[Group]:
         """Yield whole groups, some 1,000 rows at a time."""
         if self._pages.seekable:
-            for first, last in spans(begins, len(candidates), _TASK):
+            for first, last in groups.spans(begins, len(candidates), _TASK):
                 numbers = np.sort(candidates[first:last])
                 yield self._group(numbers, self._pages.pick(numbers.tolist()))
             return
-        for first, last in spans(begins, len(candidates), _ROUND):
+        for first, last in groups.spans(begins, len(candidates), _ROUND):
             wanted = np.sort(candidates[first:last])
             lines = dict(
                 zip(wanted.tolist(), self._pages.pick(wanted.tolist()).lines(), strict=True)
             )
             inside = begins[(begins >= first) & (begins < last)] - first
-            for start, end in spans(inside, last - first, _TASK):
+            for start, end in groups.spans(inside, last - first, _TASK):
                 numbers = np.sort(candidates[first + start : first + end])
                 held = [lines.pop(number) for number in numbers.tolist()]
                 yield self._group(numbers, LinesPage(held, len(held)))
@@ -289,14 +289,3 @@ class _Compared:
         order = np.argsort(self._ranks[numbers])
         self._tasks.append(numbers[order])
         return Group(page, order.tolist())
-
-
-def spans(begins: Array, end: int, most: int) -> Iterator[tuple[int, int]]:
-    """Yield (first, last) of runs of whole groups, of `most` rows or one larger group each."""
-    ends = np.append(begins[1:], end)
-    at = 0
-    while at < len(begins):
-        first = int(begins[at])
-        stop = max(at + 1, int(np.searchsorted(ends, first + most, side="right")))
-        yield first, int(ends[stop - 1])
-        at = stop
