@@ -387,15 +387,20 @@ class TestInputs:
 
     @pytest.mark.parametrize(
         ("name", "why"),
-        [("none.jsonl", "no such file"), (".", "is a directory"), ("a.jsonl/x", "not a directory")],
+        [
+            ("none.jsonl", "no such file"),
+            ("no", "is a directory"),
+            ("a.jsonl/x", "not a directory"),
+        ],
     )
     def test_what_cannot_be_read_is_named(self, tmp_path: Path, name: str, why: str) -> None:
         """An input that cannot be opened is one line that names it, before anything is written."""
         write_rows(tmp_path / "a.jsonl", [{"text": "a"}])
+        (tmp_path / "no").mkdir()
         done = synthgate("dedupe", "a.jsonl", name, "-o", "o.jsonl", cwd=tmp_path)
         assert (done.code, done.err.count("\n")) == (4, 1)
         assert name in done.err and why in done.err
-        assert os.listdir(tmp_path) == ["a.jsonl"]
+        assert sorted(os.listdir(tmp_path)) == ["a.jsonl", "no"]
 
     def test_expand_without_arguments_is_stdin(self) -> None:
         """No argument means stdin."""

@@ -21,9 +21,9 @@ from synthgate.cli.options import Command, Declaring, Stamping
 from synthgate.errors import GateStop, Incomplete
 
 if TYPE_CHECKING:
-    from synthgate.cli.common import Session
+    from synthgate.cli.common import Output, Session
     from synthgate.config import AuditPolicy
-    from synthgate.jsonl import Sink, Source
+    from synthgate.jsonl import Source
     from synthgate.rows import Decision
     from synthgate.sample import AuditPlan, Labels
     from synthgate.stages.audit import Verdict
@@ -62,7 +62,7 @@ def run(io: Session, policy: AuditPolicy) -> int:
     return _EXIT[found]
 
 
-def _open_certificate(io: Session, policy: AuditPolicy) -> Sink | None:
+def _open_certificate(io: Session, policy: AuditPolicy) -> Output | None:
     """Open the certificate that is named, or that of the run folder: that one may be replaced."""
     if policy.certificate:
         return io.open("certificate", policy.certificate, whole=True)
@@ -73,13 +73,13 @@ def _open_certificate(io: Session, policy: AuditPolicy) -> Sink | None:
     return io.open("certificate", os.path.join(folder, CERTIFICATE), whole=True, force=True)
 
 
-def _retract(proof: Sink | None) -> None:
+def _retract(proof: Output | None) -> None:
     """Remove an earlier certificate: it must not vouch for what is not shown now."""
     if proof is not None:
         proof.retract()
 
 
-def _gate(io: Session, policy: AuditPolicy, source: Source, proof: Sink | None) -> str:
+def _gate(io: Session, policy: AuditPolicy, source: Source, proof: Output | None) -> str:
     """Recompute everything, judge, and release or withhold; return the verdict."""
     from synthgate.cli.audit_import import read_plan_of
     from synthgate.cli.calibrate import calibrate
@@ -135,7 +135,7 @@ def _release(
     source: Source,
     ids: list[bytes],
     judged: tuple[AuditPlan, Labels, Verdict],
-    proof: Sink | None,
+    proof: Output | None,
 ) -> None:
     """Write the rows that flow, the rejects, and the certificate that binds both sets."""
     from synthgate.sample import set_digest

@@ -16,47 +16,56 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from synthgate.cli.options import Command
+from synthgate.cli.options import Command, Declaring, Shaping, Spreading, Stamping
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from synthgate.cli.common import Session
     from synthgate.clusters.gaps import Gaps
-    from synthgate.clusters.summary import Summary
     from synthgate.config import ClusterCapPolicy
     from synthgate.rows import Decision
-    from synthgate.stages.cluster_cap import Capping
+    from synthgate.stages.cluster_cap import Facts
+    from synthgate.verifiers.slices import Slices
 
-COMMAND = Command("cluster-cap")
+COMMAND = Command("cluster-cap", groups=(Shaping, Stamping, Declaring, Spreading))
 _SHOWN = 3
 
 
 def run(io: Session, policy: ClusterCapPolicy) -> None:
     """Read rows, cap each semantic cluster, say what was lost and what is missing."""
-    from synthgate.clusters.summary import Summary
-    from synthgate.stages.cluster_cap import decide, plan, text_of
     from synthgate.verifiers.slices import Slices
 
+    slices = Slices([policy.protect, *policy.by] if policy.protect else policy.by)
+    if io.options.engine == "ray":
+        from synthgate.cli.cap_on_ray import cap
+
+        facts = cap(io, policy, slices)
+    else:
+        facts = _here(io, policy, slices)
+    io.manifest.slices = slices.as_json()
+    _report(io, policy, facts)
+    if facts.gaps is not None:
+        _against(io, facts.gaps)
+
+
+def _here(io: Session, policy: ClusterCapPolicy, slices: Slices) -> Facts:
+    from synthgate.stages.cluster_cap import decide, missing, plan, text_of
+
     embedder = _embedder(io, policy)
-    real = _real(io, policy)
+    real = real_rows(io, policy)
     rows, shape = io.read(again=True)
     capping = plan(rows, shape, embedder, policy, io.options.seed)
-    cap = policy.max_per_cluster
-    groups, order, kept = capping.groups, capping.order, capping.kept
-    summary = Summary(groups, kept, order, cap, capping.fields, capping.id_of)
-    slices = Slices(capping.fields)
+    missed = missing(capping, real, io.options.seed) if policy.against else None
+    facts = capping.facts(policy.max_per_cluster, missed)
 
     def watch(number: int, decision: Decision) -> None:
         slices.add(decision.row, not decision.reason)
-        if number in summary:
-            summary.add(number, text_of(decision.row, shape, policy.on))
+        if number in facts.summary:
+            facts.summary.add(number, text_of(decision.row, shape, policy.on))
 
-    io.settle(decide(rows, capping, policy, watch))
-    io.manifest.slices = slices.as_json()
-    _report(io, policy, capping, summary)
-    if policy.against:
-        _against(io, capping, real)
+    io.settle(decide(rows, capping.fates, watch))
+    return facts
 
 
 def _embedder(io: Session, policy: ClusterCapPolicy) -> Any:
@@ -75,7 +84,7 @@ def _embedder(io: Session, policy: ClusterCapPolicy) -> Any:
     return cached(embedder, store)
 
 
-def _real(io: Session, policy: ClusterCapPolicy) -> list[tuple[str, str]]:
+def real_rows(io: Session, policy: ClusterCapPolicy) -> list[tuple[str, str]]:
     """Return (id, text) of the real rows of --against.
 
     Real rows often are of another shape: one that has no prompt gives the text that it has.
@@ -98,23 +107,22 @@ def _real(io: Session, policy: ClusterCapPolicy) -> list[tuple[str, str]]:
 # --- the end of a run -------------------------------------------------------------------
 
 
-def _report(io: Session, policy: ClusterCapPolicy, capping: Capping, summary: Summary) -> None:
+def _report(io: Session, policy: ClusterCapPolicy, facts: Facts) -> None:
     """Record what the cap did, and say it in a few lines."""
-    found = summary.as_json()
-    saved = int((capping.kept & ~capping.groups.kept).sum())
+    found = facts.summary.as_json()
     io.manifest.findings |= {
-        "embedder": capping.embedder.identity,
-        "threshold": capping.threshold,
-        "exact": capping.groups.exact,
-        "protected": saved,
+        "embedder": facts.embedder,
+        "threshold": facts.threshold,
+        "exact": facts.exact,
+        "protected": facts.saved,
         **found,
     }
     for line in _lost(found, policy.max_per_cluster):
         io.note(line)
-    if policy.protect and saved:
-        io.note(f"protected: {saved:,} rows kept that the cap would have cut")
-    if not capping.groups.exact:
-        io.note(f"{len(capping.order):,} rows: compared with the nearest cells only, not all rows")
+    if policy.protect and facts.saved:
+        io.note(f"protected: {facts.saved:,} rows kept that the cap would have cut")
+    if not facts.exact:
+        io.note(f"{facts.rows:,} rows: compared with the nearest cells only, not all rows")
 
 
 def _lost(found: dict[str, Any], cap: int) -> Iterator[str]:
@@ -132,26 +140,11 @@ def _lost(found: dict[str, Any], cap: int) -> Iterator[str]:
             yield f"tail: {lost} in {what} of {cap} or fewer"
 
 
-def _against(io: Session, capping: Capping, real: list[tuple[str, str]]) -> None:
+def _against(io: Session, found: Gaps) -> None:
     """Record and say which clusters of the real rows have no row here."""
-    found = _gaps(io, capping, real)
     io.manifest.findings["against"] = found.as_json()
     near = f"{found.near:,} of {found.rows:,} real rows have a row near them"
     io.note(f"against: {near}; {found.uncovered:,} of {found.clusters:,} real clusters have none")
     for each in found.largest[:_SHOWN]:
         words = ", ".join(each["words"]) or "(no words)"
         io.note(f"missing: {words}: {each['rows']:,} real rows, none here")
-
-
-def _gaps(io: Session, capping: Capping, real: list[tuple[str, str]]) -> Gaps:
-    import numpy as np
-
-    from synthgate.clusters.gaps import gaps
-    from synthgate.rows import lot
-    from synthgate.stages.cluster_cap import embed
-
-    texts = [text for _, text in real]
-    lots = np.array([lot(io.options.seed, row_id) for row_id, _ in real], dtype=np.uint64)
-    vectors = embed(capping.embedder, texts)
-    order = np.argsort(lots, kind="stable")
-    return gaps(texts, vectors, order, capping.kept_vectors(), capping.threshold)

@@ -6,7 +6,6 @@ decisions; everything that ends up on disk, on stdout or on stderr passes here.
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import hashlib
 import os
@@ -14,36 +13,27 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any
 
 from synthgate import config
-from synthgate.cli.again import Again
+from synthgate.cli.again import Again, glance, refuse_line
 from synthgate.cli.options import Command, Streams
 from synthgate.cli.progress import Progress
 from synthgate.cli.record import document, files_named, headline, slot
-from synthgate.cli.settings import decoded
-from synthgate.cli.shapes import find_shape
-from synthgate.errors import BadLine, InputError, UsageError
-from synthgate.formats import DETECT_ROWS, EMPTY, SHAPES, Shape, detect
-from synthgate.jsonl import FilePages, Sink, Source, open_sink, read_file
+from synthgate.cli.settings import Options, declared, decoded
+from synthgate.errors import BadLine, UsageError
+from synthgate.formats import DETECT_ROWS, EMPTY, SHAPES, Shape
+from synthgate.jsonl import FilePages, Shards, Sink, Source, open_shards, open_sink, read_file
 from synthgate.manifest import Manifest, Stream, settings_digest
-from synthgate.provenance import Stamp, emit, rejected, run_hash
+from synthgate.provenance import Stamp, emit, run_hash
+from synthgate.rejects import bad_line, reject_line
 from synthgate.rows import Decision, Row
+from synthgate.shapes import find_shape, reference_shape
 from synthgate.text import printable
 
+Output = Sink | Shards
 REFERENCES = ("check", "against", "labels")
-
-
-@dataclass(frozen=True)
-class Options:
-    """The shared options of one run, with the defaults of their groups."""
-
-    values: dict[str, Any]
-
-    def __getattr__(self, name: str) -> Any:
-        return self.values[name]
 
 
 class Session(contextlib.ExitStack):
@@ -67,7 +57,7 @@ class Session(contextlib.ExitStack):
         self.run = run_hash(settings_digest(spec.stage, shaping))
         self.sources: list[Source] = []
         self.consulted: list[Stream] = []
-        self.sinks: dict[str, Sink] = {}
+        self.sinks: dict[str, Output] = {}
         self._records: list[Sink] = []
         self._named = list(files_named(type(policy), vars(policy)))
         for group in (Streams, *spec.groups):
@@ -93,10 +83,11 @@ class Session(contextlib.ExitStack):
         if not paths and sys.stdin is not None and sys.stdin.isatty():
             raise UsageError("no input: name a file, or pipe rows in; --help shows how")
         consulted = role in REFERENCES
+        stamp = Stamp(run=self.run) if consulted else self.declared(real, role)
         source = Source(
             paths,
-            (Stamp(run=self.run) if consulted else self._stamp(real, role)).provenance,
-            _refuse_line if consulted else self._bad_line,
+            stamp.provenance,
+            refuse_line if consulted else self._bad_line,
             limit=0 if consulted else self.options.limit,
             max_line=self.options.max_line,
             again=again,
@@ -105,17 +96,9 @@ class Session(contextlib.ExitStack):
         self.sources.append(source)
         return source
 
-    def _stamp(self, real: bool, role: str) -> Stamp:
-        values = self.options.values
-        prompts = real and role != "real"  # --source names the source of the answers, not theirs
-        return Stamp(
-            source="" if prompts else values.get("source", ""),
-            source_field=values.get("source_field", ""),
-            generator="" if real else values.get("generator", ""),
-            generation=0 if real else values.get("generation", -1),
-            real=real or values.get("real") is True,
-            run=self.run,
-        )
+    def declared(self, real: bool = False, role: str = "") -> Stamp:
+        """Return what is declared about rows without provenance."""
+        return declared(self.options.values, self.run, real, role)
 
     def read(
         self, *, again: bool = False, real: bool = False, shapes: tuple[Shape, ...] = SHAPES
@@ -123,9 +106,12 @@ class Session(contextlib.ExitStack):
         """Open the outputs and return the command's rows and the shape they were found to have."""
         source = self.source(again=again, real=real)
         self.open_outputs()
-        rows = iter(source)
+        elsewhere = self.options.values.get("engine") == "ray"  # others read them, and count them
+        rows = glance(source, self.options.on_error) if elsewhere else iter(source)
         head = list(islice(rows, DETECT_ROWS))
         shape = self._shape(head, shapes) if head else EMPTY
+        if elsewhere:
+            return head, shape
         first = self.watched(chain(head, rows))
         return (Again(first, source) if again else first), shape
 
@@ -135,7 +121,7 @@ class Session(contextlib.ExitStack):
         self.open_outputs()
         pages = FilePages(source)
         head = pages.head(DETECT_ROWS, strict=self.options.on_error == "error")
-        return pages, self._shape(head, SHAPES) if head else EMPTY, self._stamp(False, "")
+        return pages, self._shape(head, SHAPES) if head else EMPTY, self.declared()
 
     def records(self, path: str, role: str) -> Iterable[Row]:
         """Return the rows of a file that is only consulted, whatever their shape."""
@@ -149,10 +135,9 @@ class Session(contextlib.ExitStack):
         head = list(islice(rows, DETECT_ROWS))
         if not head:
             return (), EMPTY
-        try:
-            shape = self._shape(head, SHAPES, f"format of {path}")
-        except InputError:  # the fields that were named are those of the command's own rows
-            shape, _ = detect(head)
+        shape, how = reference_shape(head, self.options.values)
+        if how:
+            self.note(f"format of {path}: {how}")
         return chain(head, rows), shape
 
     def text(self, path: str, role: str) -> str:
@@ -161,9 +146,9 @@ class Session(contextlib.ExitStack):
         self.consulted.append(Stream(path, hashlib.sha256(data).hexdigest(), 0, role))
         return decoded(path, data)
 
-    def _shape(self, head: list[Row], shapes: tuple[Shape, ...], what: str = "format") -> Shape:
+    def _shape(self, head: list[Row], shapes: tuple[Shape, ...]) -> Shape:
         shape, how = find_shape(head, shapes, self.options.values)
-        self.note(f"{what}: {how}")
+        self.note(f"format: {how}")
         return shape
 
     def watched(self, rows: Iterator[Row]) -> Iterator[Row]:
@@ -179,23 +164,31 @@ class Session(contextlib.ExitStack):
         if self.options.rejects:
             self.open("rejects", self.options.rejects)
 
-    def open(self, role: str, path: str, *, whole: bool = False, force: bool = False) -> Sink:
+    def open(self, role: str, path: str, *, whole: bool = False, force: bool = False) -> Output:
         """Open one more output, kept apart from every input and every other output."""
         if role in self.sinks:
             return self.sinks[role]
         self._open_summary()
-        self.sinks[role] = self._sink(path, force=force or self.options.force, whole=whole)
+        force = force or self.options.force
+        rows_each = self.options.shard_rows if role == "output" else 0
+        if rows_each:
+            shards = open_shards(path, rows_each, force=force, **self._apart(path))
+            self.sinks[role] = self.enter_context(shards)
+        else:
+            self.sinks[role] = self._sink(path, force=force, whole=whole)
         return self.sinks[role]
 
     def _sink(self, path: str, *, force: bool, whole: bool) -> Sink:
+        return self.enter_context(open_sink(path, force=force, whole=whole, **self._apart(path)))
+
+    def _apart(self, path: str) -> dict[str, Any]:
+        """Return what an output must not be, and whether it is opened for a dry run."""
         apart = ["/dev/stdin" if p == "-" else p for s in self.sources for p in s.paths]
         apart += [sink.path for sink in self.sinks.values()]
         apart += self._named
         if path in self._named:
             apart.remove(path)  # the option that names this output; a second one is a mistake
-        dry = self.options.dry_run
-        sink = open_sink(path, force=force, dry=dry, apart=tuple(apart), whole=whole)
-        return self.enter_context(sink)
+        return {"apart": tuple(apart), "dry": self.options.dry_run}
 
     def _open_summary(self) -> None:
         """Open --summary beside the first output, so that a mistake costs no run."""
@@ -227,13 +220,9 @@ class Session(contextlib.ExitStack):
 
     def reject(self, decision: Decision) -> None:
         """Count a dropped row and write it, with its reason, to the rejects."""
-        row = decision.row
         self.manifest.rejects[decision.reason] += 1
-        if "rejects" not in self.sinks:
-            return
-        why = self._why(row.file, row.line, decision.reason, decision.detail)
-        why["survivor"] = decision.survivor
-        self.sinks["rejects"].write(rejected(emit(row), why))
+        if "rejects" in self.sinks:
+            self.sinks["rejects"].write(reject_line(decision, self.manifest.stage))
 
     def _bad_line(self, file: str, line: int, raw: bytes, error: BadLine) -> None:
         """Treat a line that is no row as the user asked: end here, or reject it and go on."""
@@ -241,13 +230,7 @@ class Session(contextlib.ExitStack):
             raise error.at(file, line)
         self.manifest.rejects[error.reason] += 1
         if "rejects" in self.sinks:
-            why = self._why(file, line, error.reason, error.detail)
-            why["base64"] = base64.b64encode(raw).decode()
-            self.sinks["rejects"].write(rejected(b"{}", why))
-
-    def _why(self, file: str, line: int, reason: str, detail: str) -> dict[str, Any]:
-        where = {"file": file, "line": line, "stage": self.manifest.stage}
-        return {**where, "reason": reason, "detail": detail}
+            self.sinks["rejects"].write(bad_line(file, line, self.manifest.stage, raw, error))
 
     # --- the end ------------------------------------------------------------------------
 
@@ -281,7 +264,8 @@ class Session(contextlib.ExitStack):
             self._conserve()
             for sink in reversed(self.sinks.values()):
                 sink.complete()  # the rows last: where a disk is full, nothing has gone out
-            manifest.outputs += [sink.stream(role) for role, sink in self.sinks.items()]
+            for role, sink in self.sinks.items():
+                manifest.outputs += sink.streams(role)
         own_first = sorted(self.sources, key=lambda source: source.role in REFERENCES)
         manifest.inputs += [stream for source in own_first for stream in source.streams]
         manifest.inputs += self.consulted
@@ -302,8 +286,8 @@ class Session(contextlib.ExitStack):
             sink.write(record)
             sink.complete()
         released = [] if self.withheld else list(self.sinks.values())
-        for sink in (*released, *self._records):
-            sink.commit()
+        for each in (*released, *self._records):
+            each.commit()
 
     def _conserve(self) -> None:
         """Check that rows in = rows out + rejects; anything else is a bug in synthgate.
@@ -317,7 +301,3 @@ class Session(contextlib.ExitStack):
                 f"{manifest.stage} lost rows: {manifest.rows_in} in, {manifest.rows_out} out, "
                 f"{manifest.rejected} rejected"
             )
-
-
-def _refuse_line(file: str, line: int, _raw: bytes, error: BadLine) -> None:
-    raise error.at(file, line)

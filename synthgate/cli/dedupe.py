@@ -16,18 +16,22 @@ import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from synthgate.cli.options import Command
+from synthgate.cli.options import Command, Declaring, Shaping, Spreading, Stamping
 
 if TYPE_CHECKING:
     from synthgate.cli.common import Session
     from synthgate.config import DedupePolicy
     from synthgate.rows import Row
 
-COMMAND = Command("dedupe")
+COMMAND = Command("dedupe", groups=(Shaping, Stamping, Declaring, Spreading))
 
 
 def run(io: Session, policy: DedupePolicy) -> None:
     """Read rows, drop invalid, repeated and contaminated ones."""
+    if io.options.engine == "ray":
+        from synthgate.cli.dedupe_on_ray import drop_repeats
+
+        return drop_repeats(io, policy, _references(io, policy))
     from synthgate.near.pool import Processes
     from synthgate.stages.dedupe import decide, settings, write
 
@@ -38,6 +42,7 @@ def run(io: Session, policy: DedupePolicy) -> None:
         verdicts = decide(pages, policy, pool)
         for sheet in write(pages, verdicts, pool, rejects="rejects" in io.sinks):
             io.write(sheet.lines, sheet.rows, sheet.rejects, sheet.reasons)
+    return None
 
 
 def _references(io: Session, policy: DedupePolicy) -> Iterator[Row]:

@@ -14,10 +14,15 @@ from synthgate.config import Flag, Ge, Settings
 class Streams(Settings):
     """What goes in and out, for every command."""
 
-    inputs: Annotated[tuple[str, ...], Flag("files, globs or - (default: stdin)", (), "INPUT")] = ()
+    inputs: Annotated[
+        tuple[str, ...], Flag("files, folders, globs or - (default: stdin)", (), "INPUT")
+    ] = ()
     output: Annotated[str, Flag("where rows go (default: stdout)", ("-o", "--output"), "FILE")] = (
         "-"
     )
+    shard_rows: Annotated[
+        int, Ge(0), Flag("rows of a file of the output: out-00000.jsonl, ... (0: one file)")
+    ] = 0
     rejects: Annotated[str, Flag("where dropped rows go, each with its reason", (), "FILE")] = ""
     summary: Annotated[str, Flag("where the manifest of this run goes", (), "FILE")] = ""
     on_error: Annotated[
@@ -71,6 +76,19 @@ class Declaring(Settings):
     """The declaration that unstamped rows were made by people."""
 
     real: Annotated[bool, Flag("unstamped rows are real data")] = False
+
+
+class Spreading(Settings):
+    """Where the work is done."""
+
+    engine: Annotated[
+        Literal["local", "ray"],
+        Flag("local: on this machine; ray: on a Ray cluster, rows in files"),
+    ] = "local"
+    ray_address: Annotated[
+        str,
+        Flag("auto: the cluster of this machine; HOST:PORT of a head; local: one for this run"),
+    ] = "auto"
 
 
 @dataclass(frozen=True)

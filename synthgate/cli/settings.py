@@ -3,12 +3,37 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from typing import Any
 
 from synthgate.errors import ConfigError, InputError
 from synthgate.jsonl import read_file
+from synthgate.provenance import Stamp
 
 CONFIG_FILES = {"synthgate.toml": (), "pyproject.toml": ("tool", "synthgate")}
+
+
+@dataclass(frozen=True)
+class Options:
+    """The shared options of one run, with the defaults of their groups."""
+
+    values: dict[str, Any]
+
+    def __getattr__(self, name: str) -> Any:
+        return self.values[name]
+
+
+def declared(values: dict[str, Any], run: str, real: bool, role: str) -> Stamp:
+    """Return what the options declare about rows without provenance."""
+    prompts = real and role != "real"  # --source names the source of the answers, not theirs
+    return Stamp(
+        source="" if prompts else values.get("source", ""),
+        source_field=values.get("source_field", ""),
+        generator="" if real else values.get("generator", ""),
+        generation=0 if real else values.get("generation", -1),
+        real=real or values.get("real") is True,
+        run=run,
+    )
 
 
 def load_config(path: str) -> dict[str, dict[str, Any]]:

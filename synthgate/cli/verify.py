@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from synthgate.cli.options import Command
+from synthgate.cli.options import Command, Declaring, Shaping, Spreading, Stamping
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -36,7 +36,9 @@ if TYPE_CHECKING:
     from synthgate.verifiers.calibration import Calibration
     from synthgate.verifiers.tally import Tally
 
-COMMAND = Command("verify")
+    Chosen = tuple[Sequence[Verifier], Iterable[Row], Shape, Sequence[str]]
+
+COMMAND = Command("verify", groups=(Shaping, Stamping, Declaring, Spreading))
 _SHOWN = 5
 
 
@@ -46,8 +48,10 @@ def run(io: Session, policy: VerifyPolicy) -> int:
     from synthgate.stages.verify import verify
     from synthgate.verifiers.tally import Tally
 
+    if io.options.engine == "ray":
+        return _on_ray(io, policy)
     calibration = _calibration(io, policy)
-    checks, rows, shape = _checks(io, policy)
+    checks, rows, shape, _ = _checks(io, policy)
     record, memory = open_evidence(io, policy.evidence, checks)
     tally = Tally(checks, policy.truth, policy.by, calibrated=calibration is not None)
     io.settle(
@@ -66,7 +70,16 @@ def run(io: Session, policy: VerifyPolicy) -> int:
     return _report(io, policy, checks, tally)
 
 
-def _checks(io: Session, policy: VerifyPolicy) -> tuple[Sequence[Verifier], Iterable[Row], Shape]:
+def _on_ray(io: Session, policy: VerifyPolicy) -> int:
+    from synthgate.cli.on_ray import refuse_pipes
+    from synthgate.cli.verify_on_ray import judge
+
+    refuse_pipes(io)
+    checks, head, shape, specs = _checks(io, policy)
+    return _report(io, policy, checks, judge(io, policy, specs, checks, head, shape))
+
+
+def _checks(io: Session, policy: VerifyPolicy) -> Chosen:
     """Return the checks and the rows, with the outputs opened.
 
     The checks come first: their files must be known before an output is opened over one. What
@@ -80,10 +93,10 @@ def _checks(io: Session, policy: VerifyPolicy) -> tuple[Sequence[Verifier], Iter
     checks = _assembled(io, policy, policy.check)
     Combination(policy.require, checks)  # a mistake in it ends the run here
     rows, shape = io.read(again=any(check.looks_ahead for check in checks))
-    return checks, rows, shape
+    return checks, rows, shape, policy.check
 
 
-def _auto(io: Session, policy: VerifyPolicy) -> tuple[Sequence[Verifier], Iterable[Row], Shape]:
+def _auto(io: Session, policy: VerifyPolicy) -> Chosen:
     """Return the checks with those that the rows call for in the place of `auto`."""
     from synthgate.formats import DETECT_ROWS
     from synthgate.verifiers.auto import chosen
@@ -95,8 +108,8 @@ def _auto(io: Session, policy: VerifyPolicy) -> tuple[Sequence[Verifier], Iterab
     for spec, why in found.items():
         io.note(f"auto: {spec} ({why})")
     at = policy.check.index("auto")
-    specs = [*policy.check[:at], *found, *policy.check[at + 1 :]]
-    return _assembled(io, policy, list(dict.fromkeys(specs))), headed, shape
+    specs = tuple(dict.fromkeys([*policy.check[:at], *found, *policy.check[at + 1 :]]))
+    return _assembled(io, policy, specs), headed, shape, specs
 
 
 def _assembled(io: Session, policy: VerifyPolicy, specs: Iterable[str]) -> Sequence[Verifier]:

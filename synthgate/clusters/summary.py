@@ -37,16 +37,19 @@ class Summary:
 
         rows = len(order)
         sizes = np.bincount(groups.leaders, minlength=rows)
-        self._sizes = sizes
-        self._kept = np.bincount(groups.leaders[kept], minlength=rows)
-        losing = np.flatnonzero(sizes > self._kept).tolist()
-        losing.sort(key=lambda leader: (int(self._kept[leader]) - int(sizes[leader]), name(leader)))
-        self._name, self._shown, self._losing = name, losing[:SHOWN], len(losing)
+        left = np.bincount(groups.leaders[kept], minlength=rows)
+        losing = np.flatnonzero(sizes > left).tolist()
+        losing.sort(key=lambda leader: (int(left[leader]) - int(sizes[leader]), name(leader)))
+        self._shown = {
+            leader: (name(leader), int(sizes[leader]), int(left[leader]))
+            for leader in losing[:SHOWN]
+        }
+        self._losing = len(losing)
         self._clusters = int(np.count_nonzero(sizes))
         small = sizes[groups.leaders] <= cap
         self._tail = (int(small.sum()), int((small & ~kept).sum()))
         self._rare = {each: _loss(rare(codes, cap), kept) for each, codes in fields.items()}
-        self._sampled = _sample(groups.leaders, order, self._shown)
+        self._sampled = _sample(groups.leaders, order, list(self._shown))
         self._background = set(order[:: max(1, rows // BACKGROUND)].tolist())
         self._words: dict[int, Counter[str]] = {leader: Counter() for leader in self._shown}
         self._texts: Counter[int] = Counter()
@@ -56,6 +59,11 @@ class Summary:
     def __contains__(self, row: int) -> bool:
         """Tell whether the text of this row is wanted."""
         return row in self._sampled or row in self._background
+
+    @property
+    def wanted(self) -> set[int]:
+        """The numbers of the rows whose texts are wanted."""
+        return self._background | self._sampled.keys()
 
     def add(self, row: int, text: str) -> None:
         """Take in the text of a row that is wanted."""
@@ -90,12 +98,8 @@ class Summary:
 
     def _cluster(self, leader: int) -> dict[str, Any]:
         words = telling(self._words[leader], self._texts[leader], self._all, self._all_texts)
-        return {
-            "cluster": self._name(leader),
-            "words": words,
-            "rows_in": int(self._sizes[leader]),
-            "rows_out": int(self._kept[leader]),
-        }
+        name, rows_in, rows_out = self._shown[leader]
+        return {"cluster": name, "words": words, "rows_in": rows_in, "rows_out": rows_out}
 
 
 def share(part: int, whole: int) -> float:

@@ -39,6 +39,14 @@ class Learner(Protocol):
         """Return the embedder that knows these texts, whatever their order."""
         ...
 
+    def count(self, texts: Iterable[str]) -> NDArray[np.int64]:
+        """Return what is learnt of some texts; the sum over parts is that of all texts."""
+        ...
+
+    def learnt(self, counts: NDArray[np.int64]) -> Embedder:
+        """Return the embedder that knows the texts that were counted."""
+        ...
+
 
 Build = Callable[[str], Embedder]
 

@@ -94,3 +94,9 @@ class CachedLearner:
     def fit(self, texts: Iterable[str]) -> Cached:
         """Return the fitted embedder; its identity holds what it has learnt."""
         return Cached(self._learner.fit(texts), self._store)
+
+    def count(self, texts: Iterable[str]) -> NDArray[np.int64]:
+        return self._learner.count(texts)
+
+    def learnt(self, counts: NDArray[np.int64]) -> Cached:
+        return Cached(self._learner.learnt(counts), self._store)

@@ -53,13 +53,23 @@ class Tfidf:
 
     def fit(self, texts: Iterable[str]) -> Tfidf:
         """Return the embedder whose weights are the rarity of n-grams in these texts."""
+        return self.learnt(self.count(texts))
+
+    def count(self, texts: Iterable[str]) -> NDArray[np.int64]:
+        """Return in how many texts each n-gram stands, and last how many there are."""
         import numpy as np
 
-        rows, seen = 0, np.zeros(FEATURES, dtype=np.int64)
+        counts = np.zeros(FEATURES + 1, dtype=np.int64)
         for batch in _batches(texts):
-            rows += len(batch)
-            seen += np.bincount(self._count.transform(batch).indices, minlength=FEATURES)
-        weights = np.log((1 + rows) / (1 + seen)) + 1
+            counts[-1] += len(batch)
+            counts[:-1] += np.bincount(self._count.transform(batch).indices, minlength=FEATURES)
+        return counts
+
+    def learnt(self, counts: NDArray[np.int64]) -> Tfidf:
+        """Return the embedder with the weights of what was counted."""
+        import numpy as np
+
+        weights = np.log((1 + counts[-1]) / (1 + counts[:-1])) + 1
         return Tfidf(weights.astype(np.float32))
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:

@@ -15,8 +15,8 @@ import stat
 from collections.abc import Iterator
 
 from synthgate.errors import InputError, OutputError
+from synthgate.jsonl.locking import lock
 from synthgate.jsonl.raw import CHUNK, why
-from synthgate.jsonl.writing import lock
 
 _LONGEST = 1 << 28  # bytes; only damage makes a line longer, and that must not fill the memory
 _BLOCK = 1 << 16

@@ -18,23 +18,26 @@ _LINE_END = re.compile(rb'"(?:[^"\\]|\\.)*"|[\r\n]', re.DOTALL)
 
 
 def numbered(
-    path: str, stream: IO[bytes], max_line: int, note: Note | None = None
+    path: str, stream: IO[bytes], max_line: int, note: Note | None = None, before: int = 0
 ) -> Iterator[tuple[int, bytes | BadLine]]:
-    """Yield (line number, the bytes of a row) of an input, a `BadLine` where it is too long."""
+    """Yield (line number, the bytes of a row) of an input, a `BadLine` where it is too long.
+
+    `before` lines of a plain file were passed over.
+    """
     bare = path.removesuffix(".gz").removesuffix(".zst")
     if bare.endswith(".json"):
         return _elements(path, stream, max_line)
-    return _lines(stream, max_line, note)
+    return _lines(stream, max_line, note, before)
 
 
 def _lines(
-    stream: IO[bytes], max_line: int, note: Note | None
+    stream: IO[bytes], max_line: int, note: Note | None, before: int
 ) -> Iterator[tuple[int, bytes | BadLine]]:
     """Yield (line number, the line without its end), a `BadLine` where it is too long.
 
     `note` is told where each of them begins.
     """
-    number, at, readline = 0, 0, stream.readline
+    number, at, readline = before, 0, stream.readline
     while line := readline(max_line + 2):
         number += 1
         start, at = at, at + len(line)

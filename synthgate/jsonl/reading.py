@@ -12,6 +12,7 @@ import glob
 import gzip
 import io
 import os
+import re
 import stat
 import tempfile
 import weakref
@@ -28,21 +29,49 @@ from synthgate.provenance import Stamper, read
 from synthgate.rows import Row
 
 MAX_LINE = 16 * 1024 * 1024
+_ROWS = re.compile(
+    r"(?!\.)(?!.*\.manifest\.json$).+\.(?:jsonl|ndjson|json)(?:\.gz|\.zst)?$", re.DOTALL
+)
 BadLineSink = Callable[[str, int, bytes, BadLine], None]
 
 
 def expand(patterns: Sequence[str]) -> list[str]:
-    """Return the input files that the arguments name: files, globs, `-`; stdin for none."""
+    """Return the input files that the arguments name: files, folders, globs, `-`; stdin for none.
+
+    Of a folder these are its `.jsonl`, `.ndjson` and `.json` files, compressed or not, those of
+    the folders in it included, in the order of their names; hidden ones and manifests are not.
+    """
     found: list[str] = []
     for pattern in patterns or ["-"]:
-        if pattern == "-" or os.path.lexists(pattern) or not glob.has_magic(pattern):
+        if pattern != "-" and os.path.isdir(pattern):
+            found += _inside(pattern)
+        elif pattern == "-" or os.path.lexists(pattern) or not glob.has_magic(pattern):
             found.append(pattern)
-            continue
-        matched = sorted(glob.glob(pattern, recursive=True))
-        if not matched:
-            raise InputError(f"{pattern}: no file matches")
-        found += matched
+        else:
+            found += _matching(pattern)
     return found
+
+
+def _matching(pattern: str) -> Iterator[str]:
+    """Yield the files that a glob names, those inside of folders that it names included."""
+    matched = sorted(glob.glob(pattern, recursive=True))
+    if "**" in pattern.split("/"):  # a folder comes with all that is in it
+        matched = [path for path in matched if not os.path.isdir(path)]
+    if not matched:
+        raise InputError(f"{pattern}: no file matches")
+    for path in matched:
+        yield from _inside(path) if os.path.isdir(path) else [path]
+
+
+def _inside(folder: str) -> list[str]:
+    found = []
+    for at, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        paths = [os.path.join(at, name) for name in names if _ROWS.match(name)]
+        found += [path for path in paths if os.path.isfile(path) or not os.path.exists(path)]
+    if not found:
+        raise InputError(f"{folder}: is a directory without .jsonl files")
+    return sorted(found, key=lambda path: path.split(os.sep))
 
 
 def read_file(path: str) -> bytes:
@@ -191,7 +220,7 @@ class Source:
                 weakref.finalize(self, copy.close)
         hashing = Hashing(raw, copy)
         buffered = stack.enter_context(io.BufferedReader(hashing, CHUNK))
-        return hashing, stack.enter_context(_decompressed(path, buffered))
+        return hashing, stack.enter_context(decompressed(path, buffered))
 
 
 def _refuse(path: str, paths: list[str]) -> None:
@@ -199,8 +228,6 @@ def _refuse(path: str, paths: list[str]) -> None:
     if path == "-":
         if paths.count("-") > 1:
             raise InputError("-: stdin can be read only once")
-    elif os.path.isdir(path):
-        raise InputError(f"{path}: is a directory")
     elif is_regular(path) or not os.path.exists(path):
         open_raw(path).close()
 
@@ -218,7 +245,8 @@ def open_raw(path: str) -> io.FileIO:
         raise InputError(f"{path}: {why(error)}") from None
 
 
-def _decompressed(path: str, raw: Any) -> Any:
+def decompressed(path: str, raw: Any) -> Any:
+    """Return a stream of what an input says, packed or not."""
     if path.endswith(".gz"):
         return io.BufferedReader(gzip.GzipFile(fileobj=raw, mode="rb"), CHUNK)
     if path.endswith(".zst"):

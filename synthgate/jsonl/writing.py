@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import gzip
 import io
 import os
@@ -14,7 +13,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from synthgate.errors import Locked, OutputError
+from synthgate.errors import OutputError
 from synthgate.jsonl.raw import CHUNK, Hashing, shown, why
 from synthgate.manifest import Stream
 
@@ -95,6 +94,15 @@ class Sink:
         """Return what was written to a complete output."""
         digest = self._hashing.hexdigest() if self._hashing else ""
         return Stream(shown(self.path), digest, self.rows, role)
+
+    def streams(self, role: str = "") -> list[Stream]:
+        """Return what was written to each file of a complete output: here there is one."""
+        return [self.stream(role)]
+
+    def close(self) -> None:
+        """Let go of the open file of a complete output, which can still be made visible."""
+        if self._hashing is not None:
+            self._hashing.close()
 
     def retract(self) -> None:
         """Remove the file that stands under this name: what it says is no longer shown."""
@@ -277,29 +285,3 @@ def write_file(path: str, data: bytes, *, force: bool, apart: tuple[str, ...] = 
     with open_sink(path, force=force, apart=apart, whole=True) as sink:
         sink.write(data.removesuffix(b"\n"))
         return sink.commit()
-
-
-@contextlib.contextmanager
-def locked(path: str) -> Iterator[None]:
-    """Hold a lock file for the time of a `with` block; `Locked` if another run holds it.
-
-    The lock is the kernel's, not the file's existence: it goes with the process, however it ends.
-    """
-    try:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written: {why(error)}") from None
-    try:
-        lock(handle, path)
-        yield
-    finally:
-        os.close(handle)
-
-
-def lock(handle: int, path: str, *, shared: bool = False) -> None:
-    """Lock an open file until it is closed, or raise `Locked`; shared locks bear each other."""
-    mode = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
-    try:
-        fcntl.flock(handle, mode | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise Locked(f"{path}: another run holds the lock") from None

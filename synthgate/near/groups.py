@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -103,6 +104,17 @@ def components(pairs: list[tuple[Array, Array]]) -> tuple[Array, Array]:
     labels = _labels(len(rows), np.searchsorted(rows, first), np.searchsorted(rows, second))
     order = np.argsort(labels, kind="stable")
     return rows[order], np.flatnonzero(np.diff(labels[order], prepend=-1))
+
+
+def spans(begins: Array, end: int, most: int) -> Iterator[tuple[int, int]]:
+    """Yield (first, last) of runs of whole groups, of `most` rows or one larger group each."""
+    ends = np.append(begins[1:], end)
+    at = 0
+    while at < len(begins):
+        first = int(begins[at])
+        stop = max(at + 1, int(np.searchsorted(ends, first + most, side="right")))
+        yield first, int(ends[stop - 1])
+        at = stop
 
 
 def distinct(values: Array) -> Array:

@@ -8,13 +8,16 @@ learns from them. Time: see `clusters.density`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from synthgate.clusters.density import density_cap
+from synthgate.clusters.gaps import Gaps, gaps
 from synthgate.clusters.named import agglomerative_cap, kmeans_cap
 from synthgate.clusters.protect import protected
+from synthgate.clusters.seen import MEASURED, Fates, Seen, fates_of
+from synthgate.clusters.summary import Summary
 from synthgate.config import ClusterCapPolicy
 from synthgate.embedders import Embedder, Learner
 from synthgate.errors import UsageError
@@ -27,7 +30,6 @@ if TYPE_CHECKING:
 _BATCH = 1024
 _SEGMENT = 1 << 15  # vectors collected in one array: 32 MiB, which go back when they are copied
 _LONGEST = 200  # characters of a slice's name
-_MEASURED = "confidence"
 
 Watch = Callable[[int, Decision], None]
 
@@ -36,27 +38,50 @@ Watch = Callable[[int, Decision], None]
 class Capping:
     """What pass one found about rows 0 to n - 1, in the order in which they are read.
 
-    `kept` is what stays, protected rows included; `vectors` are there for `against` only.
+    `fates` says which rows stay, protected ones included; `vectors` are there for `against` only.
     """
 
     embedder: Embedder
     threshold: float
     order: Numbers
     groups: Groups
-    kept: Flags
+    fates: Fates
     fields: dict[str, Numbers]
-    ids: bytes = field(repr=False)
     vectors: Vectors | None = None
 
-    def id_of(self, row: int) -> str:
-        """Return the id of a row."""
-        return self.ids[32 * row : 32 * row + 32].hex()
+    @property
+    def kept(self) -> Flags:
+        """Whether a row stays, one by one."""
+        return self.fates.kept
+
+    def facts(self, cap: int, missed: Gaps | None) -> Facts:
+        """Return what there is to tell, the words of texts not yet added."""
+        summary = Summary(self.groups, self.kept, self.order, cap, self.fields, self._id_of)
+        saved = int((self.kept & ~self.groups.kept).sum())
+        identity, exact, rows = self.embedder.identity, self.groups.exact, len(self.order)
+        return Facts(identity, self.threshold, exact, saved, rows, summary, missed)
+
+    def _id_of(self, row: int) -> str:
+        return self.fates.ids[32 * row : 32 * row + 32].hex()
 
     def kept_vectors(self) -> Iterator[Vectors]:
         """Yield the vectors of the kept rows, some at a time."""
         for start in range(0, 0 if self.vectors is None else len(self.vectors), _SEGMENT):
             part = slice(start, start + _SEGMENT)
             yield self.vectors[part][self.kept[part]]  # type: ignore[index] # not None: see above
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is told of a capping: `saved` rows are kept that the cap would have cut."""
+
+    embedder: str
+    threshold: float
+    exact: bool
+    saved: int
+    rows: int
+    summary: Summary
+    gaps: Gaps | None
 
 
 def cluster_cap(
@@ -68,7 +93,7 @@ def cluster_cap(
     `max_per_cluster` kept rows lie within the distance (a density cap: no cluster has to be found
     first). Its `cluster` is the id of the first kept row of its region: its own, if there is none.
     """
-    yield from decide(rows, plan(rows, shape, embedder, policy, seed), policy)
+    yield from decide(rows, plan(rows, shape, embedder, policy, seed).fates)
 
 
 def plan(
@@ -80,21 +105,32 @@ def plan(
     """
     if isinstance(embedder, Learner):
         embedder = embedder.fit(text_of(row, shape, policy.on) for row in rows)
+    threshold_of(embedder, policy)
+    return capped(look(rows, shape, embedder, policy, seed), embedder, policy, seed)
+
+
+def threshold_of(embedder: Embedder, policy: ClusterCapPolicy) -> float:
+    """Return the threshold that is asked for, or the embedder's own."""
     threshold = policy.threshold or embedder.threshold
     if not threshold:
         raise UsageError(f"{embedder.identity}: nobody has calibrated it: choose a --threshold")
-    found = _Pass(rows, shape, embedder, policy, seed)
-    vectors = found.vectors()
-    order = found.order(policy.order)
+    return threshold
+
+
+def capped(seen: Seen, embedder: Embedder, policy: ClusterCapPolicy, seed: int) -> Capping:
+    """Return what becomes of rows that were seen; their vectors may be overwritten."""
+    threshold, vectors = threshold_of(embedder, policy), seen.vectors
+    order = seen.order(policy.order)
     scratch = vectors.copy() if policy.against and policy.method == "density" else vectors
     groups = _groups(scratch, order, threshold, policy, seed)
-    fields = found.fields()
+    fields = seen.fields(policy.protect)
     kept = groups.kept
     if policy.protect:
         floor = policy.protect_floor or policy.max_per_cluster
         kept = protected(kept, fields[policy.protect], order, floor)
-    ids, real = bytes(found.ids), vectors if policy.against else None
-    return Capping(embedder, threshold, order, groups, kept, fields, ids, real)
+    found = fates_of(seen.ids, groups, kept, threshold if policy.method == "density" else None)
+    real = vectors if policy.against else None
+    return Capping(embedder, threshold, order, groups, found, fields, real)
 
 
 def _groups(
@@ -108,18 +144,12 @@ def _groups(
     return density_cap(vectors, order, threshold, cap)
 
 
-def decide(
-    rows: Iterable[Row], capping: Capping, policy: ClusterCapPolicy, watch: Watch | None = None
-) -> Iterator[Decision]:
+def decide(rows: Iterable[Row], fates: Fates, watch: Watch | None = None) -> Iterator[Decision]:
     """Yield the Decision of each row, and show it to `watch` with the row's number."""
-    leaders, before = capping.groups.leaders, capping.groups.before
     for number, row in enumerate(rows):
-        leader = capping.id_of(int(leaders[number]))
+        leader = fates.leader(number)
         decision = Decision(row.marked(cluster=leader))
-        if not capping.kept[number]:
-            detail = f"{before[number]} rows of its cluster are kept"
-            if policy.method == "density":
-                detail = f"{before[number]} kept rows lie within cosine {capping.threshold:g}"
+        if detail := fates.refusal(number):
             decision = Decision(decision.row, "cluster_full", detail, leader)
         if watch is not None:
             watch(number, decision)
@@ -157,69 +187,62 @@ def embed(embedder: Embedder, texts: Iterable[str]) -> Vectors:
     return whole
 
 
-class _Pass:
-    """One reading of the rows: ids, lots, what they are ordered by, slices and vectors."""
+def look(
+    rows: Iterable[Row], shape: Shape, embedder: Embedder, policy: ClusterCapPolicy, seed: int
+) -> Seen:
+    """Read rows once; return their ids, lots, what they are ordered by, slices and vectors."""
+    import numpy as np
 
-    def __init__(
-        self,
-        rows: Iterable[Row],
-        shape: Shape,
-        embedder: Embedder,
-        policy: ClusterCapPolicy,
-        seed: int,
-    ) -> None:
+    noted = _Noted(policy, seed)
+    vectors = embed(embedder, (text_of(noted.add(row), shape, policy.on) for row in rows))
+    return Seen(
+        bytes(noted.ids),
+        np.array(noted.lots, dtype=np.uint64),
+        np.array(noted.merits, dtype=np.float64),
+        noted.values,
+        {name: np.array(codes, dtype=np.int64) for name, codes in noted.codes.items()},
+        vectors,
+    )
+
+
+def missing(capping: Capping, real: list[tuple[str, str]], seed: int) -> Gaps:
+    """Return which clusters of real rows, (id, text) each, have no kept row near them."""
+    import numpy as np
+
+    texts = [text for _, text in real]
+    lots = np.array([lot(seed, row_id) for row_id, _ in real], dtype=np.uint64)
+    vectors = embed(capping.embedder, texts)
+    order = np.argsort(lots, kind="stable")
+    return gaps(texts, vectors, order, capping.kept_vectors(), capping.threshold)
+
+
+class _Noted:
+    """What is noted of rows beside their vectors."""
+
+    def __init__(self, policy: ClusterCapPolicy, seed: int) -> None:
         self.ids = bytearray()
-        self._lots: list[int] = []
-        self._merits: list[float] = []
+        self.lots: list[int] = []
+        self.merits: list[float] = []
         names = (policy.protect, *policy.by) if policy.protect else policy.by
-        self._values: dict[str, dict[str, int]] = {name: {} for name in names}
-        self._codes: dict[str, list[int]] = {name: [] for name in names}
-        self._policy, self._seed = policy, seed
-        seen = (text_of(self._noted(row), shape, policy.on) for row in rows)
-        self._vectors = embed(embedder, seen)
+        self.values: dict[str, dict[str, int]] = {name: {} for name in names}
+        self.codes: dict[str, list[int]] = {name: [] for name in names}
+        self._order, self._seed = policy.order, seed
 
-    def _noted(self, row: Row) -> Row:
-        """Note what is needed of a row beside its vector."""
+    def add(self, row: Row) -> Row:
+        """Note what is needed of a row, and return it."""
         self.ids += bytes.fromhex(row.id)
-        self._lots.append(lot(self._seed, row.id))
-        if self._policy.order != "hash":
-            self._merits.append(_merit(row, self._policy.order))
-        for name, codes in self._codes.items():
-            value, known = dig(row.value, name), self._values[name]
+        self.lots.append(lot(self._seed, row.id))
+        if self._order != "hash":
+            self.merits.append(_merit(row, self._order))
+        for name, codes in self.codes.items():
+            value, known = dig(row.value, name), self.values[name]
             codes.append(-1 if value is None else known.setdefault(_short(value), len(known)))
         return row
-
-    def vectors(self) -> Vectors:
-        """Return the vectors and let go of them."""
-        vectors, self._vectors = self._vectors, self._vectors[:0]
-        return vectors
-
-    def order(self, by: str) -> Numbers:
-        """Return the numbers of the rows, the largest merit first, then by their lots."""
-        import numpy as np
-
-        lots = np.array(self._lots, dtype=np.uint64)
-        if by == "hash":
-            return np.argsort(lots, kind="stable")
-        merits = np.array(self._merits, dtype=np.float64)
-        if len(merits) and by != _MEASURED and np.isneginf(merits).all():
-            raise UsageError(f"--order {by}: no row has a number there")
-        return np.lexsort((lots, -merits))
-
-    def fields(self) -> dict[str, Numbers]:
-        """Return the codes of the slices of each field."""
-        import numpy as np
-
-        for name, known in self._values.items():
-            if self._lots and not known:
-                option = "protect" if name == self._policy.protect else "by"
-                raise UsageError(f"--{option} {name}: no row has this field")
-        return {name: np.array(codes, dtype=np.int64) for name, codes in self._codes.items()}
 
 
 def _merit(row: Row, by: str) -> float:
     """Return the number that a row is ordered by; what has none comes last."""
-    value: Any = row.provenance.confidence if by == _MEASURED else dig(row.value, by)
+    value: Any = row.provenance.confidence if by == MEASURED else dig(row.value, by)
     return float(value) if type(value) in (int, float) else float("-inf")
 
 

@@ -119,15 +119,22 @@ def decide(pages: Pages, policy: DedupePolicy, pool: Pool) -> Verdicts:
     ):
         verdicts.drop(reason, row, survivor, similarity)
     verdicts.inherit()
+    capped(verdicts, known, ranks, policy)
+    return verdicts
+
+
+def capped(verdicts: Verdicts, known: Survey, ranks: Array, policy: DedupePolicy) -> None:
+    """Drop what is beyond the caps on rows with one response, then with one prompt."""
     for reason, most, digests in (
         ("same_output", policy.max_same_output, known.responses),
         ("same_prompt", policy.max_same_prompt, known.prompts),
     ):
         if most:
-            written = alive & (digests != NOTHING)  # many rows have no prompt: it is not one prompt
+            written = verdicts.alive & (
+                digests != NOTHING
+            )  # many rows have no prompt: it is not one prompt
             verdicts.drop(reason, *groups.beyond(digests, ranks, written, most))
             verdicts.inherit()
-    return verdicts
 
 
 def write(pages: FilePages, verdicts: Verdicts, pool: Pool, *, rejects: bool) -> Iterator[Written]:
@@ -182,7 +189,7 @@ class Verdicts:
         self._survivors = np.full(count, -1, dtype=np.int32)
         self._similarities = np.zeros(count, dtype=np.float32)
 
-    def drop(self, reason: str, rows: Any, survivors: Any, similarity: float = 0.0) -> None:
+    def drop(self, reason: str, rows: Any, survivors: Any, similarity: Any = 0.0) -> None:
         """Drop rows, one number or an array, for the survivors of the same form."""
         self._reasons[rows] = WHY.index(reason)
         self._survivors[rows] = survivors
@@ -197,6 +204,13 @@ class Verdicts:
         self._reasons[rows] = self._reasons[lost]
         self._similarities[rows] = self._similarities[lost]
         self._survivors[rows] = self._survivors[lost]
+
+    def repeats(self, first: int, count: int) -> tuple[Array, Array, Array, Array]:
+        """Return (places, numbers of `WHY`, survivors, similarities) of some rows that repeat."""
+        part = slice(first, first + count)
+        rows = np.flatnonzero(self._reasons[part])
+        at = rows + first
+        return rows, self._reasons[at], self._survivors[at], self._similarities[at]
 
     def named(self) -> Array:
         """Return the rows that others repeat, ascending."""
@@ -256,17 +270,17 @@ class _Compared:
     def _groups(self, candidates: Array, begins: Array) -> Iterator[Group]:
         """Yield whole groups, some 1,000 rows at a time."""
         if self._pages.seekable:
-            for first, last in _spans(begins, len(candidates), _TASK):
+            for first, last in groups.spans(begins, len(candidates), _TASK):
                 numbers = np.sort(candidates[first:last])
                 yield self._group(numbers, self._pages.pick(numbers.tolist()))
             return
-        for first, last in _spans(begins, len(candidates), _ROUND):
+        for first, last in groups.spans(begins, len(candidates), _ROUND):
             wanted = np.sort(candidates[first:last])
             lines = dict(
                 zip(wanted.tolist(), self._pages.pick(wanted.tolist()).lines(), strict=True)
             )
             inside = begins[(begins >= first) & (begins < last)] - first
-            for start, end in _spans(inside, last - first, _TASK):
+            for start, end in groups.spans(inside, last - first, _TASK):
                 numbers = np.sort(candidates[first + start : first + end])
                 held = [lines.pop(number) for number in numbers.tolist()]
                 yield self._group(numbers, LinesPage(held, len(held)))
@@ -275,14 +289,3 @@ class _Compared:
         order = np.argsort(self._ranks[numbers])
         self._tasks.append(numbers[order])
         return Group(page, order.tolist())
-
-
-def _spans(begins: Array, end: int, most: int) -> Iterator[tuple[int, int]]:
-    """Yield (first, last) of runs of whole groups, of `most` rows or one larger group each."""
-    ends = np.append(begins[1:], end)
-    at = 0
-    while at < len(begins):
-        first = int(begins[at])
-        stop = max(at + 1, int(np.searchsorted(ends, first + most, side="right")))
-        yield first, int(ends[stop - 1])
-        at = stop

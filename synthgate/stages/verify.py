@@ -41,30 +41,38 @@ def verify(
     memory: Memory | None = None,
     calibration: Calibration | None = None,
     watch: Watch | None = None,
+    vetted: bool = False,
 ) -> Iterator[Decision]:
     """Yield one Decision per row, in input order; `record` gets one JSON line per row.
 
     `workers` caps the rows that a check takes at a time (0: as many as it wants); `memory` holds
     verdicts of costly checks that need not be given again; `watch` sees decisions and verdicts.
     `rows` is read once more for each check that looks ahead. Raises `UsageError` before the first
-    row is judged if a check is vacuous, and whatever `SynthgateError` a check raises.
+    row is judged if a check is vacuous, and whatever `SynthgateError` a check raises. `vetted` says
+    that `vet` has seen to all that, where these rows are a part of more.
     """
     combination = Combination(require, checks)
-    for check in checks:
-        if check.looks_ahead:
-            check.prepare(rows, shape)
-    headed = Headed(rows, ROWS)
-    refuse_vacuous(headed.head, shape, checks, _judge)
+    if not vetted:
+        for check in checks:
+            if check.looks_ahead:
+                check.prepare(rows, shape)
+        rows = Headed(rows, ROWS)
+        vet(rows.head, shape, checks)
     known = [(check.name, fingerprint(check)) for check in checks]
     bench = _Bench(checks, known, combination, calibration)
     sizes = [min(check.at_once, workers or check.at_once) for check in checks]
-    for row, verdicts in _judged(headed, _judges(checks, known, shape, memory), sizes):
+    for row, verdicts in _judged(rows, _judges(checks, known, shape, memory), sizes):
         decision = bench.decide(row, verdicts)
         if record is not None:
             record(bench.evidence(decision, verdicts))
         if watch is not None:
             watch(decision, verdicts)
         yield decision
+
+
+def vet(head: Sequence[Row], shape: Shape, checks: Sequence[Verifier]) -> None:
+    """Raise `UsageError` for a check that passes on the first rows what cannot be right."""
+    refuse_vacuous(head[:ROWS], shape, checks, _judge)
 
 
 # --- verdicts ---------------------------------------------------------------------------

@@ -77,6 +77,15 @@ class Verifier:
         """Return what the summary should say of this run of the check, a line each."""
         return []
 
+    def take_notes(self) -> Any:
+        """Return what `notes` counts, as data, and count from nothing again.
+
+        Where several processes check rows, `add_notes` adds up what each of them took.
+        """
+
+    def add_notes(self, taken: Any) -> None:
+        """Add what another process counted; those of earlier rows come first."""
+
     def close(self) -> None:
         """Release processes and connections; called once, however the run ends.
 

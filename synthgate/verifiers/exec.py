@@ -168,6 +168,17 @@ class Exec(Verifier):
                 said.append(f"exec: {words.format(count)}; the first is {self._first[what]}")
         return said
 
+    def take_notes(self) -> tuple[Counter[str], dict[str, str]]:
+        with self._lock:
+            taken = self._weak, self._first
+            self._weak, self._first = Counter(), {}
+        return taken
+
+    def add_notes(self, taken: tuple[Counter[str], dict[str, str]]) -> None:
+        weak, first = taken
+        self._weak += weak
+        self._first = {**first, **self._first}
+
     def close(self) -> None:
         """End every box."""
         with suppress(OSError):

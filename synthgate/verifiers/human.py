@@ -73,6 +73,13 @@ class Human(Verifier):
         known = f"{self.path}: labels of {len(self._said):,} rows"
         return [f"{known}, {stray:,} of them not among these rows"] if stray else []
 
+    def take_notes(self) -> set[str]:
+        met, self._met = self._met, set()
+        return met
+
+    def add_notes(self, taken: set[str]) -> None:
+        self._met |= taken
+
 
 def _shown(labels: dict[str, Label], *, verdicts: bool = False) -> dict[str, str]:
     """Return the reviewers by name, a few of them, with what each said where they differ."""

@@ -63,15 +63,33 @@ class Slices:
         names = (*ALWAYS, *self._by)
         for key, (dropped, kept) in self._found.items():
             for name, value in dict(zip(names, key, strict=True)).items():
-                counts = self._counts[name]
-                if value not in counts and len(counts) >= MOST:
-                    self._more[name] += dropped + kept
-                else:
-                    both = counts.setdefault(value, [0, 0])
-                    both[0] += dropped + kept
-                    both[1] += kept
+                self._count(name, value, dropped + kept, kept)
         self._found.clear()
         self._source = self._generator = None
+
+    def _count(self, name: str, value: str, seen: int, kept: int) -> None:
+        counts = self._counts[name]
+        if value not in counts and len(counts) >= MOST:
+            self._more[name] += seen
+        else:
+            both = counts.setdefault(value, [0, 0])
+            both[0] += seen
+            both[1] += kept
+
+    def counts(self) -> tuple[dict[str, Counts], dict[str, int], set[str]]:
+        """Return what was counted, as data that `absorb` adds up."""
+        self._fold()
+        return self._counts, self._more, self.unseen
+
+    def absorb(self, counted: tuple[dict[str, Counts], dict[str, int], set[str]]) -> None:
+        """Add what was counted of other rows, which come behind these."""
+        self._fold()
+        counts, more, unseen = counted
+        for name, values in counts.items():
+            for value, (seen, kept) in values.items():
+                self._count(name, value, seen, kept)
+            self._more[name] += more[name]
+        self.unseen &= unseen
 
     def as_json(self) -> dict[str, dict[str, Any]]:
         """Return {`field=value`: rows in, out and rate}, the largest slices of a field first."""

@@ -123,6 +123,24 @@ class Tally:
             if verdict.outcome == "error":
                 self._broken.setdefault(at, verdict)
 
+    def counts(self) -> tuple[Any, ...]:
+        """Return what was counted, as data that `absorb` adds up."""
+        return (
+            self.slices.counts(), self.uncalibrated, self._clean, self._said, self._kept,
+            self._broken,
+        )  # fmt: skip
+
+    def absorb(self, counted: tuple[Any, ...]) -> None:
+        """Add what was counted of other rows, which come behind these."""
+        slices, uncalibrated, clean, said, kept, broken = counted
+        self.slices.absorb(slices)
+        self.uncalibrated += uncalibrated
+        self._clean += clean
+        for mine, theirs in zip(self._said, said, strict=True):
+            mine.update(theirs)
+        self._kept.update(kept)
+        self._broken = {**broken, **self._broken}
+
     @property
     def rows(self) -> int:
         """How many rows were counted."""

@@ -34,6 +34,17 @@ def find_shape(
     return shape, f"{shape.name} ({how}; {count}/{len(head)} rows)"
 
 
+def reference_shape(head: list[Row], options: Mapping[str, Any]) -> tuple[Shape, str]:
+    """Return the shape of rows that are only consulted and how it was found, "" if on its own.
+
+    Fields that were named are those of the command's own rows, which these may not have.
+    """
+    try:
+        return find_shape(head, SHAPES, options)
+    except InputError:
+        return detect(head)[0], ""
+
+
 def _textless(head: list[Row], where: str) -> InputError:
     return InputError(f"{head[0].file}:{head[0].line}: no row has text in {where!r}")
 

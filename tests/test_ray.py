@@ -1,0 +1,226 @@
+"""Commands on a Ray cluster of two nodes: the same bytes as on one machine, whatever dies.
+
+The nodes are processes of this machine (`tests/ray_bed.py`). Without the extra `[ray]` all of this
+is skipped.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from backports import zstd
+
+from tests.conftest import Done, heed_signals, synthgate
+from tests.ray_bed import Bed, bed
+
+pytest.importorskip("ray", reason="SKIPPED: the extra [ray] is not installed")
+
+WORDS = [
+    "alpha",
+    "bravo",
+    "delta",
+    "gamma",
+    "kappa",
+    "omega",
+    "sigma",
+    "theta",
+    "vixen",
+    "zebra",
+    "lemon",
+    "maple",
+]
+
+
+def row_line(n: int) -> bytes:
+    """A row; some of them repeat others: exactly, nearly, or in one word's spelling."""
+    base = n if n % 5 else n // 2
+    words = [WORDS[(base // 12**k + k * base) % 12] for k in range(6)]
+    told = " ".join(words * 6)
+    if n % 7 == 0:
+        told = told.upper()
+    if n % 11 == 0:
+        told += " and so on"
+    row = {"input": f"Tell me about {words[0]} {words[1]} {base}", "output": told, "n": n}
+    row |= {"answer": words[2] if n % 3 else told, "lang": "en" if n % 50 else "rare"}
+    return json.dumps(row).encode()
+
+
+BAD = b'{"input":"x","input":"y"}'
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Bed]:
+    """A head and one more node."""
+    with bed(2) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Files of rows, packed or not; two of them hold a bad line; a file of real rows."""
+    folder = tmp_path_factory.mktemp("ray")
+    (folder / "parts").mkdir()
+    pack: dict[str, Any] = {"": bytes, ".gz": gzip.compress, ".zst": zstd.compress}
+    for number in range(6):
+        lines = [row_line(n) for n in range(number * 200, number * 200 + 200)]
+        if number in (1, 4):
+            lines.insert(70, BAD)
+        kind = ("", ".gz", ".zst", "")[number % 4]
+        path = folder / "parts" / f"p{number}.jsonl{kind}"
+        path.write_bytes(pack[kind](b"\n".join(lines) + b"\n"))
+    real = [{"text": json.loads(row_line(n))["output"]} for n in range(1000, 1040, 3)]
+    (folder / "real.jsonl").write_bytes(b"\n".join(json.dumps(each).encode() for each in real))
+    (folder / "few").mkdir()
+    for number in range(6):
+        lines = [row_line(n) for n in range(number * 25, number * 25 + 25)]
+        (folder / "few" / f"p{number}.jsonl").write_bytes(b"\n".join(lines) + b"\n")
+    (folder / "slow.sh").write_text(
+        "read -r row\n"
+        """case $row in *'"n": 6'*) : > began;; esac\n"""  # the command itself tries the first row
+        "[ -e slowly ] && sleep 0.1\n"
+        "case $row in *rare*) exit 10;; esac\n"
+        "exit 0\n"
+    )
+    return folder
+
+
+def run(folder: Path, name: str, words: list[str], *more: str) -> tuple[Done, dict[str, bytes]]:
+    """Run a command into files that begin with a name; return what they hold."""
+    for path in folder.glob(f"{name}*"):
+        path.unlink()
+    outputs = ["-o", f"{name}.jsonl", "--rejects", f"{name}.r.jsonl", "--summary", f"{name}.json"]
+    done = synthgate(*words, *outputs, *more, cwd=folder)
+    found = {path.name.removeprefix(name): path.read_bytes() for path in folder.glob(f"{name}*")}
+    return done, found
+
+
+def told(found: dict[str, bytes]) -> dict[str, Any]:
+    """What a manifest says but for the engine, the names of outputs and the time it took."""
+    summary = json.loads(found[".json"])
+    summary["findings"].pop("engine", None)
+    outputs = [{**each, "path": ""} for each in summary["outputs"]]
+    return {**summary, "outputs": outputs, "seconds": 0}
+
+
+COMMANDS = {
+    "verify": ["verify", "parts", "--check", "answer", "--by", "lang", "--truth", "n"],
+    "cluster-cap": [
+        "cluster-cap", "parts", "--embedder", "tfidf", "--max-per-cluster", "9", "--order", "n",
+        "--protect", "lang", "--against", "real.jsonl", "--shard-rows", "100",
+    ],
+    "dedupe": [
+        "dedupe", "parts", "--against", "real.jsonl", "--keep", "best:n", "--max-same-output", "3",
+    ],
+    "dedupe first": ["dedupe", "parts", "--on", "response", "--shard-rows", "100"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_same_bytes_as_on_one_machine(cluster: Bed, data: Path, name: str) -> None:
+    """Rows, shards, rejects, counts and findings do not depend on the engine."""
+    words = [*COMMANDS[name], "--on-error", "reject"]
+    here, wanted = run(data, "here", words)
+    there, found = run(data, "there", [*words, "--engine", "ray", "--ray-address", cluster.address])
+    assert (here.code, there.code) == (0, 0), there.err
+    assert here.err == there.err
+    for each in wanted:
+        if not each.endswith(".json"):
+            assert found[each] == wanted[each], each
+    assert found.keys() == wanted.keys()
+    assert told(found) == told(wanted)
+    assert json.loads(found[".json"])["findings"]["engine"]["nodes"] == 2
+    assert told(found)["rows_in"] == 1202 and 0 < told(found)["rows_out"] < 1200
+
+
+def test_the_first_bad_line_ends_the_run(cluster: Bed, data: Path) -> None:
+    """Exit 4, the line of the first file that has one, and nothing is left."""
+    for words in COMMANDS.values():
+        done, found = run(
+            data, "bad", [*words, "--engine", "ray", "--ray-address", cluster.address]
+        )
+        assert (done.code, found) == (4, {})
+        assert done.err.splitlines()[-1].startswith("synthgate: parts/p1.jsonl.gz:71:")
+
+
+REFUSED = [
+    (2, "--cache", ["cluster-cap", "parts", "--cache", "c"]),
+    (2, "--limit", ["cluster-cap", "parts", "--limit", "5"]),
+    (2, "looks at all rows", ["verify", "parts", "--check", "agree:parts/p0.jsonl"]),
+    (4, "several machines", ["cluster-cap", "-"]),
+    (7, "connection refused", ["cluster-cap", "parts", "--ray-address", "127.0.0.1:1"]),
+    (2, "HOST:PORT", ["cluster-cap", "parts", "--ray-address", "ray://127.0.0.1:1"]),
+]
+
+
+@pytest.mark.parametrize(("code", "why", "words"), REFUSED, ids=[each[1] for each in REFUSED])
+def test_what_a_cluster_cannot_do(data: Path, code: int, why: str, words: list[str]) -> None:
+    """It is refused in one line before a task runs, and nothing is written."""
+    done, found = run(data, "no", [*words, "--engine", "ray", "--on-error", "reject"])
+    assert (done.code, found) == (code, {})
+    assert why in done.err.splitlines()[-1] and "Traceback" not in done.err
+
+
+def test_without_the_extra(data: Path, tmp_path: Path) -> None:
+    """Exit 2 and the line that installs it."""
+    (tmp_path / "ray.py").write_text("raise ImportError\n")
+    words = ["cluster-cap", "parts", "--engine", "ray"]
+    done = synthgate(*words, cwd=data, env={"PYTHONPATH": str(tmp_path)})
+    assert done.code == 2 and "uv pip install 'synthgate[ray]'" in done.err
+
+
+class TestDeath:
+    """What happens when something dies in the middle; the last tests, for they cost nodes."""
+
+    def start(self, cluster: Bed, data: Path, words: list[str]) -> subprocess.Popen[bytes]:
+        """Start a run that takes long, and wait until it checks rows."""
+        (data / "began").unlink(missing_ok=True)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "synthgate", *words, "--engine", "ray",
+             "--ray-address", cluster.address],
+            cwd=data, preexec_fn=heed_signals, stderr=subprocess.PIPE,
+        )  # fmt: skip
+        for _ in range(1200):
+            if (data / "began").exists() or process.poll() is not None:
+                return process
+            time.sleep(0.05)
+        process.kill()
+        raise TimeoutError
+
+    WORDS = ("verify", "few", "--check", "ok=command:sh slow.sh")
+
+    def test_a_signal_ends_it(self, cluster: Bed, data: Path) -> None:
+        """SIGTERM: exit 143, and no output is left."""
+        (data / "slowly").touch()
+        before = sorted(os.listdir(data))
+        process = self.start(cluster, data, [*self.WORDS, "-o", "t.jsonl", "--on-error", "reject"])
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=60)
+        assert process.returncode == 143, err
+        assert sorted({*os.listdir(data)} - {"began"}) == [n for n in before if n != "began"]
+
+    def test_a_node_dies(self, cluster: Bed, data: Path) -> None:
+        """A node is killed while it checks rows: the same bytes, nothing lost, nothing twice."""
+        words = [*self.WORDS, "--on-error", "reject", "--evidence", "e.jsonl", "--force"]
+        (data / "slowly").unlink(missing_ok=True)
+        done, wanted = run(data, "here", words)
+        assert done.code == 0
+        evidence = (data / "e.jsonl").read_bytes()
+        (data / "slowly").touch()
+        outputs = ["-o", "dead.jsonl", "--rejects", "dead.r.jsonl"]
+        process = self.start(cluster, data, [*words, *outputs])
+        cluster.kill(1)
+        _, err = process.communicate(timeout=120)
+        assert process.returncode == 0, err
+        assert (data / "dead.jsonl").read_bytes() == wanted[".jsonl"]
+        assert (data / "dead.r.jsonl").read_bytes() == wanted[".r.jsonl"]
+        assert (data / "e.jsonl").read_bytes() == evidence
