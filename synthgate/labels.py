@@ -29,14 +29,17 @@ _FIELDS = ("id", "verdict", "reviewer", "plan", "seq", "prev")
 
 
 class Chain:
-    """Where a label log stands: `head` is the `prev` of its next line, `seq` the lines so far."""
+    """Where a log stands: `head` is the `prev` of its next line, `seq` the lines so far.
 
-    def __init__(self, plan: str) -> None:
-        self.head, self.seq = plan, 0
+    Of a label log it begins with the digest of the plan.
+    """
 
-    def seal(self, label: Mapping[str, Any]) -> bytes:
-        """Return the next line of the log for a label, and move on to it."""
-        sealed = {**label, "seq": self.seq + 1, "prev": self.head}
+    def __init__(self, begin: str) -> None:
+        self.head, self.seq = begin, 0
+
+    def seal(self, said: Mapping[str, Any]) -> bytes:
+        """Return the next line of the log, and move on to it."""
+        sealed = {**said, "seq": self.seq + 1, "prev": self.head}
         line = json.dumps(sealed, ensure_ascii=False, separators=(",", ":")).encode()
         self._move(line)
         return line
@@ -45,8 +48,8 @@ class Chain:
         """Move on to a line that is there already, or raise `Stale` where the chain is broken."""
         if value.get("prev") != self.head or value.get("seq") != self.seq + 1:
             raise Stale(
-                f"{where}: the chain of the label log is broken: here must follow line "
-                f"{self.seq + 1} of this plan's log"
+                f"{where}: the chain of the log is broken: line {self.seq + 1} must follow the "
+                f"one that its prev names"
             )
         self._move(line)
 

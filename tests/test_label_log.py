@@ -64,7 +64,7 @@ def test_no_line_is_changed_dropped_moved_or_added_inside(
         [*lines[:at], lines[at], *lines[at:]],
         [*lines[:at], lines[at + 1], lines[at], *lines[at + 2 :]],
     ):
-        with pytest.raises(Stale, match="chain of the label log is broken"):
+        with pytest.raises(Stale, match="chain of the log is broken"):
             follow(forged)
     with pytest.raises(Stale):
         follow(lines, "b" * 64)

@@ -63,7 +63,7 @@ class Outlook:
     labels: float
 
 
-def make_plan(rows: int, min_pass: float, confidence: float, max_n: int) -> Plan:
+def make_plan(rows: int, min_pass: float, confidence: float | Fraction, max_n: int) -> Plan:
     """Return the plan for a set of `rows` rows and at most `max_n` labels.
 
     Raises `UsageError` when so few labels can never show `min_pass`, and says how many can.
@@ -75,7 +75,7 @@ def make_plan(rows: int, min_pass: float, confidence: float, max_n: int) -> Plan
     if allowed < 0:
         raise UsageError(_impossible(rows, bad, most, tau, alpha))
     points = _pass_points(rows, bad, most, allowed, alpha)
-    return Plan(rows, min_pass, confidence, max_n, bad, points)
+    return Plan(rows, min_pass, float(confidence), max_n, bad, points)
 
 
 def outlook(plan: Plan, bad: int) -> Outlook:
