@@ -32,7 +32,8 @@ class Attempt(msgspec.Struct, frozen=True):
 def attempt_of(plan: AuditPlan) -> Attempt:
     """Return the draw that a plan records."""
     asked = digest_of([plan.policy, plan.everyone, plan.gold_digest])
-    return Attempt(plan.set_digest, plan.nonce, asked, plan.attempt, plan.lineage, plan.plan)
+    seeding = plan.nonce if plan.nonce_from == "self" else f"{plan.nonce_from}:{plan.nonce}"
+    return Attempt(plan.set_digest, seeding, asked, plan.attempt, plan.lineage, plan.plan)
 
 
 def intended(set_digest: str, terms: Terms) -> Attempt:

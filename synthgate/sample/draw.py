@@ -88,7 +88,7 @@ def draw(frozen: Frozen, terms: Terms) -> Drawn:
         sample_digest="",
         sample=(*planted, *(frozen.ids[at].hex() for at in extra)),
         of=terms.of,
-        nonce=terms.seeding,
+        nonce=terms.nonce if terms.nonce_from != "self" else terms.seeding,
         nonce_from=terms.nonce_from,
         lineage=terms.lineage,
         spend=terms.spend,
@@ -224,7 +224,7 @@ def check_set(plan: AuditPlan, frozen: Frozen, path: str, gold: Sequence[str] = 
         raise Stale(f"{path}: is a plan for other rows: the set changed after the draw")
     try:
         drawn = draw(frozen, terms_of(plan, gold))
-    except (UsageError, msgspec.ValidationError):
+    except UsageError:
         raise Stale(f"{path}: the plan was changed: nobody can draw it") from None
     if drawn.plan != plan:
         raise Stale(f"{path}: the sample is not the one that this set and nonce draw")

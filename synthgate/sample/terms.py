@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from synthgate.errors import Stale
 from synthgate.sample.frozen import set_digest
 from synthgate.sample.plan import AuditPlan, NonceFrom, Spend
 
@@ -49,8 +50,8 @@ class Terms(msgspec.Struct, frozen=True):
 
     @property
     def seeding(self) -> str:
-        """What the draw depends on beside the set."""
-        return str(self.seed) if self.nonce_from == "self" else self.nonce
+        """What the draw depends on beside the set; a nonce counts for what it is said to be."""
+        return str(self.seed) if self.nonce_from == "self" else f"{self.nonce_from}:{self.nonce}"
 
     @property
     def gold_digest(self) -> str:
@@ -81,13 +82,16 @@ class Terms(msgspec.Struct, frozen=True):
 
 
 def terms_of(plan: AuditPlan, gold: Sequence[str] = ()) -> Terms:
-    """Return the terms that a plan says it was drawn by."""
+    """Return the terms that a plan says it was drawn by, or raise `Stale` where it says none."""
     policy = plan.policy
     found: dict[str, Any] = {name: getattr(plan, name) for name in _OF_PLAN}
     found |= {name: policy.get(name) for name in ("max_attempts", "min_sensitivity", "overlap")}
     found |= {"floor": policy.get("slice_min_pass"), "slice_n": policy.get("slice_max_n")}
     found |= {name: policy.get(name, ()) for name in ("by", "focus", "require")}
-    return msgspec.convert({**found, "gold": tuple(gold)}, Terms)
+    try:
+        return msgspec.convert({**found, "gold": tuple(gold)}, Terms)
+    except msgspec.ValidationError as error:
+        raise Stale(f"the plan was changed: its policy is none: {error}") from None
 
 
 def nonce_of(secret: str, digest: str) -> str:
