@@ -23,7 +23,12 @@ REAL = ("people", False, "", "", "", 0, "", "", "", 0.0, "", "")
 
 def line(number: int | str, values: tuple[Any, ...] = SYNTHETIC, **changed: Any) -> bytes:
     """One stamped row, written without synthgate's help."""
-    payload = json.dumps({"input": f"question {number}", "output": f"answer {number}"}).encode()
+    return stamped({"input": f"question {number}", "output": f"answer {number}"}, values, **changed)
+
+
+def stamped(row: dict[str, Any], values: tuple[Any, ...] = SYNTHETIC, **changed: Any) -> bytes:
+    """A row as it would come from `verify`."""
+    payload = json.dumps(row).encode()
     ours = {"id": hashlib.sha256(payload).hexdigest(), **dict(zip(KEYS, values, strict=True))}
     spliced = json.dumps({**ours, **changed}, separators=(",", ":")).encode()
     return payload[:-1] + b',"_synthgate":' + spliced + b"}"
