@@ -164,7 +164,7 @@ def _prove(policy: AuditPolicy, document: dict[str, Any], proofs: list[Sink]) ->
     for sink in proofs[1:]:
         from synthgate.signing import sign
 
-        sink.write(sign(text, policy.sign))
+        sink.write(sign(text + b"\n", policy.sign).removesuffix(b"\n"))
 
 
 def _noting(
