@@ -20,7 +20,7 @@ from array import array
 from bisect import bisect_left
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cache
+from functools import cache, lru_cache
 from math import comb
 
 from synthgate.errors import UsageError
@@ -63,6 +63,7 @@ class Outlook:
     labels: float
 
 
+@lru_cache(maxsize=256)
 def make_plan(rows: int, min_pass: float, confidence: float | Fraction, max_n: int) -> Plan:
     """Return the plan for a set of `rows` rows and at most `max_n` labels.
 
