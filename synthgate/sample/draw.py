@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil, log
+from typing import Any
 
 import msgspec
 
@@ -23,7 +24,7 @@ from synthgate.provenance import attach
 from synthgate.rows import OURS, Row, lot
 from synthgate.sample.frozen import Frozen, named, set_digest
 from synthgate.sample.plan import AuditPlan, SlicePlan, confidence_of, sealed
-from synthgate.sample.terms import Terms, terms_of
+from synthgate.sample.terms import OF_PLAN, Terms, terms_of
 from synthgate.stats.plan import make_plan
 
 MOST_SLICES = 100
@@ -75,29 +76,16 @@ def draw(frozen: Frozen, terms: Terms) -> Drawn:
     order = [frozen.ids[at].hex() for at in main]
     planted = _planted(order, terms.gold, points[0] if points else size, seed)
     plan = AuditPlan(
+        **_stated(terms),
         plan="",
-        attempt=terms.attempt,
         set_digest=digest,
         rows=len(frozen.ids),
-        min_pass=terms.min_pass,
-        confidence=terms.confidence,
-        max_n=terms.max_n,
         pass_points=points,
         stop_at_failures=len(points),
-        seed=terms.seed,
         sample_digest="",
         sample=(*planted, *(frozen.ids[at].hex() for at in extra)),
-        of=terms.of,
-        nonce=terms.nonce if terms.nonce_from != "self" else terms.seeding,
-        nonce_from=terms.nonce_from,
-        lineage=terms.lineage,
-        spend=terms.spend,
         risk=float(1 - level),
         slices=tuple(plans.values()),
-        gold=len(terms.gold),
-        gold_digest=terms.gold_digest,
-        everyone=terms.everyone,
-        policy=terms.policy(),
     )
     return Drawn(
         sealed(plan),
@@ -106,6 +94,17 @@ def draw(frozen: Frozen, terms: Terms) -> Drawn:
         {frozen.ids[at].hex(): frozen.values_of(at) for at in (*main, *extra)},
         frozen.by,
     )
+
+
+def _stated(terms: Terms) -> dict[str, Any]:
+    """Return what a plan only repeats of its terms."""
+    return {
+        **{name: getattr(terms, name) for name in OF_PLAN},
+        "nonce": terms.nonce if terms.nonce_from != "self" else terms.seeding,
+        "gold": len(terms.gold),
+        "gold_digest": terms.gold_digest,
+        "policy": terms.policy(),
+    }
 
 
 def _refuse(frozen: Frozen, terms: Terms, risk: Fraction) -> None:

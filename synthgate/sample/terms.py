@@ -14,7 +14,7 @@ from synthgate.sample.frozen import set_digest
 from synthgate.sample.plan import AuditPlan, NonceFrom, Spend
 
 Focus = tuple[tuple[str, str], ...]
-_OF_PLAN = (
+OF_PLAN = (
     "min_pass", "confidence", "max_n", "seed", "nonce", "nonce_from", "of", "lineage", "spend",
     "attempt", "everyone",
 )  # fmt: skip
@@ -84,7 +84,7 @@ class Terms(msgspec.Struct, frozen=True):
 def terms_of(plan: AuditPlan, gold: Sequence[str] = ()) -> Terms:
     """Return the terms that a plan says it was drawn by, or raise `Stale` where it says none."""
     policy = plan.policy
-    found: dict[str, Any] = {name: getattr(plan, name) for name in _OF_PLAN}
+    found: dict[str, Any] = {name: getattr(plan, name) for name in OF_PLAN}
     found |= {name: policy.get(name) for name in ("max_attempts", "min_sensitivity", "overlap")}
     found |= {"floor": policy.get("slice_min_pass"), "slice_n": policy.get("slice_max_n")}
     found |= {name: policy.get(name, ()) for name in ("by", "focus", "require")}
