@@ -101,6 +101,23 @@ def test_a_redraw_with_the_plan_deleted(case: Case, how: tuple[str, ...]) -> Non
         assert not case.at("plan.json").exists()
 
 
+def test_a_nonce_that_is_not_the_one_of_the_gate(
+    case: Case, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A plan that meets the policy with a nonce of one's own is not the gate's: 6."""
+    own = Case(case.folder / "own", case.rows)
+    own.folder.mkdir()
+    assert own.draw("--nonce", "lucky", "--require", "nonce") == 0
+    own.log()
+    assert gate(own) == 6
+    assert own.gate("--nonce", "another") == 6
+    assert capfd.readouterr().err.count("was not drawn with this nonce") == 2
+    assert own.gate() == 6
+    assert "the policy requires a nonce from outside" in capfd.readouterr().err
+    assert own.nothing_written
+    assert own.gate("--nonce", "lucky") == 0
+
+
 def test_a_redraw_with_the_plan_deleted_and_a_ledger(tmp_path: Path) -> None:
     """The ledger knows that the set was drawn: another seed ends with 6."""
     found = Case(tmp_path, auditing.rows(tmp_path, "rows.jsonl", range(300)))

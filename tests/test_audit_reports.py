@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from synthgate.render.verdict import ANNOTATIONS, SUMMARY, junit, summary, workflow_commands
+from synthgate.text import printable
 from tests import auditing
 from tests.auditing import Case
 from tests.conftest import write_rows
@@ -106,6 +107,9 @@ def test_hostile_names_do_not_break_out_of_a_report() -> None:
     assert len(lines) == 4
     assert all(line.startswith("::error title=STOP%3A ") for line in lines)
     assert all("\x1b" not in line and "\u202e" not in line for line in lines)
+    words = lines[0].split("::", 2)[2].replace("%25", "%")
+    assert words == printable(HOSTILE)
+    assert "%0A" in words and "%0A" not in lines[0].split("::", 2)[2]
     text = summary(report)
     assert "<script>" not in text
     assert "\x1b" not in text

@@ -1,7 +1,7 @@
 """Freeze a set of rows and draw the random sample that people label.
 
 The plan says when the audit passes and when it stops; both are fixed here, before the first
-label. Memory: 110 bytes a row; two passes (stdin is kept in a temporary file).
+label. Memory: 110 bytes a row, 190 with slices; two passes (stdin is kept in a temporary file).
 
 Example: synthgate audit draw verified.jsonl -o sample.jsonl --plan plan.json
 """
