@@ -33,6 +33,7 @@ bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/exec.py
 	$(BIN)/python benchmarks/retrieve.py
 	$(BIN)/python benchmarks/gsm8k.py
+	$(BIN)/python benchmarks/audit_plan.py --check
 
 docs: $(VENV)/.dev
 	$(BIN)/python tools/generate_docs.py

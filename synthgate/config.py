@@ -19,6 +19,7 @@ from synthgate.policies.cluster_cap import ClusterCapPolicy
 from synthgate.policies.dedupe import DedupePolicy
 from synthgate.policies.demo import DemoPolicy
 from synthgate.policies.generate import GeneratePolicy
+from synthgate.policies.init import InitPolicy
 from synthgate.policies.report import ReportPolicy
 from synthgate.policies.run import RunPolicy
 from synthgate.policies.verify import Table, VerifyPolicy
@@ -35,6 +36,7 @@ __all__ = [
     "Ge",
     "GeneratePolicy",
     "Gt",
+    "InitPolicy",
     "Le",
     "Lt",
     "On",
@@ -60,6 +62,7 @@ POLICIES: dict[str, type] = {
     "report": ReportPolicy,
     "run": RunPolicy,
     "demo": DemoPolicy,
+    "init": InitPolicy,
 }
 
 

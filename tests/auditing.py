@@ -5,9 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from synthgate.cli.app import invoke
+from synthgate.labels import open_labels
 from tests.conftest import read_rows, synthgate
 
 KEYS = (
@@ -20,7 +23,12 @@ REAL = ("people", False, "", "", "", 0, "", "", "", 0.0, "", "")
 
 def line(number: int | str, values: tuple[Any, ...] = SYNTHETIC, **changed: Any) -> bytes:
     """One stamped row, written without synthgate's help."""
-    payload = json.dumps({"input": f"question {number}", "output": f"answer {number}"}).encode()
+    return stamped({"input": f"question {number}", "output": f"answer {number}"}, values, **changed)
+
+
+def stamped(row: dict[str, Any], values: tuple[Any, ...] = SYNTHETIC, **changed: Any) -> bytes:
+    """A row as it would come from `verify`."""
+    payload = json.dumps(row).encode()
     ours = {"id": hashlib.sha256(payload).hexdigest(), **dict(zip(KEYS, values, strict=True))}
     spliced = json.dumps({**ours, **changed}, separators=(",", ":")).encode()
     return payload[:-1] + b',"_synthgate":' + spliced + b"}"
@@ -65,3 +73,52 @@ def labels(
         )
     )
     return path
+
+
+@dataclass
+class Case:
+    """An audit in a folder, by the commands themselves in this process."""
+
+    folder: Path
+    rows: Path
+
+    def at(self, name: str) -> Path:
+        return self.folder / name
+
+    def draw(self, *options: str | Path, rows: Path | None = None) -> int:
+        files = ["-o", self.at("sample.jsonl"), "--plan", self.at("plan.json")]
+        return invoke([*map(str, ["audit", "draw", rows or self.rows, *files, *options])])
+
+    @property
+    def plan(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.at("plan.json").read_text())
+        return found
+
+    def log(
+        self, verdict: Callable[[int], str | None] = lambda at: "pass", reviewer: str = "ann"
+    ) -> Path:
+        """Label the sample by position (from 1) into a label log."""
+        path = self.at("log.jsonl")
+        plan = self.plan
+        with open_labels(str(path), plan["plan"]) as log:
+            for at, row_id in enumerate(plan["sample"], 1):
+                if said := verdict(at):
+                    log.append(row_id, said, reviewer)
+        return path
+
+    def gate(self, *options: str | Path, rows: Path | None = None) -> int:
+        """Run the gate; `out.jsonl`, `rejects.jsonl` and `cert.json` are its files."""
+        files = {"-o": "out.jsonl", "--rejects": "rejects.jsonl", "--certificate": "cert.json"}
+        known = {"--plan": "plan.json", "--labels": "log.jsonl", **files}
+        words = [each for flag, name in known.items() for each in (flag, self.at(name))]
+        return invoke([*map(str, ["audit", "gate", rows or self.rows, *words, *options])])
+
+    @property
+    def nothing_written(self) -> bool:
+        names = ("out.jsonl", "out.jsonl.manifest.json", "rejects.jsonl", "cert.json")
+        return not any(self.at(name).exists() for name in names)
+
+    @property
+    def certificate(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.at("cert.json").read_text())
+        return found

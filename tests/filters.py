@@ -114,6 +114,10 @@ def _rule(folder: Path) -> list[str]:
 def _verified(folder: Path, lines: list[bytes]) -> list[bytes]:
     """Give every row a verdict: only verified rows are blended."""
     write_rows(folder / "real.jsonl", REAL)
+    return _checked(lines)
+
+
+def _checked(lines: list[bytes]) -> list[bytes]:
     found = ((line, row_of(line)) for line in lines)
     return [emit(row.marked(verified_by="rule")) if row else line for line, row in found]
 
@@ -123,7 +127,8 @@ def _real(folder: Path) -> list[str]:
 
 
 def _audited(folder: Path, lines: list[bytes]) -> list[bytes]:
-    """Draw a sample and label it; the first of many labels says no."""
+    """Draw a sample of verified rows and label it; the first of many labels says no."""
+    lines = _checked(lines)
     (folder / "in.jsonl").write_bytes(b"".join(line + b"\n" for line in lines))
     sample, plan = str(folder / "sample.jsonl"), str(folder / "plan.json")
     draw = ["audit", "draw", str(folder / "in.jsonl"), "-o", sample, "--plan", plan]

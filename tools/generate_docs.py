@@ -16,7 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 COMMANDS = (
     "generate", "dedupe", "cluster-cap", "verify", "audit draw", "audit import", "audit gate",
-    "blend", "report", "run", "demo",
+    "blend", "report", "run", "init", "demo",
 )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 Rows flow on PASS, without those that a reviewer did not pass. Nothing flows on STOP (exit 3),
 on too few labels (5), or when rows, plan and labels do not belong together (6). With --calibration
-the precision of the checks that passed the labelled rows is measured for `verify`. Memory: 100
+the precision of the checks that passed the labelled rows is measured for `verify`. Memory: 110
 bytes a row; two passes (stdin is kept in a temporary file).
 
 Example: synthgate audit gate verified.jsonl --plan plan.json --labels log.jsonl -o audited.jsonl
@@ -21,137 +21,154 @@ from synthgate.cli.options import Command, Declaring, Stamping
 from synthgate.errors import GateStop, Incomplete
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from synthgate.cli.audit_evidence import Evidence
     from synthgate.cli.common import Output, Session
     from synthgate.config import AuditPolicy
     from synthgate.jsonl import Source
     from synthgate.rows import Decision
-    from synthgate.sample import AuditPlan, Labels
-    from synthgate.stages.audit import Verdict
+    from synthgate.sample.verdict import Assessment
 
 COMMAND = Command(
     "audit-gate",
     groups=(Stamping, Declaring),
-    fields=("plan", "labels", "certificate", "report_format", "calibration", "evidence"),
+    fields=(
+        "plan", "labels", "certificate", "gold", "nonce", "nonce_env", "ledger", "require",
+        "allowed_signers", "sign", "unverified", "min_pass", "confidence", "max_n", "spend",
+        "max_attempts", "report_format", "report", "in_toto", "calibration", "evidence",
+    ),
     table="audit",
-)
+)  # fmt: skip
 CERTIFICATE = "certificate.json"
-_EXIT = {"PASS": 0, "STOP": GateStop.exit_code, "INCOMPLETE": Incomplete.exit_code}
+_EXIT = {
+    "PASS": 0, "MEASURED": 0, "STOP": GateStop.exit_code, "INCOMPLETE": Incomplete.exit_code
+}  # fmt: skip
 
 
 def run(io: Session, policy: AuditPolicy) -> int:
     """Judge the labels; return 0 for PASS, 3 for STOP, 5 for INCOMPLETE."""
-    from synthgate.errors import Stale, UsageError
+    from synthgate.cli.audit_reports import stale
+    from synthgate.errors import Stale
+
+    _refuse(policy)
+    io.quiet = io.quiet or policy.report_format != "text"
+    source = io.source(again=True)
+    if policy.labels == "-" and "-" in source.paths:
+        from synthgate.errors import UsageError
+
+        raise UsageError("--labels -: stdin holds the rows; name a file")
+    io.open_outputs()
+    proofs = _open_certificate(io, policy)
+    try:
+        found = _gate(io, policy, source, proofs)
+    except Stale as error:
+        _retract(proofs)
+        stale(io, policy, str(error))
+        raise
+    if found != "PASS":
+        _retract(proofs)
+    return _EXIT[found]
+
+
+def _refuse(policy: AuditPolicy) -> None:
+    from synthgate.errors import UsageError
 
     if not policy.labels:
         raise UsageError("name the labels with --labels FILE")
     if bool(policy.calibration) != bool(policy.evidence):
         raise UsageError("--calibration FILE and --evidence FILE go together")
-    io.quiet = io.quiet or policy.report_format == "json"
-    source = io.source(again=True)
-    if policy.labels == "-" and "-" in source.paths:
-        raise UsageError("--labels -: stdin holds the rows; name a file")
-    io.open_outputs()
-    proof = _open_certificate(io, policy)
-    try:
-        found = _gate(io, policy, source, proof)
-    except Stale:
-        _retract(proof)
-        raise
-    if found != "PASS":
-        _retract(proof)
-    return _EXIT[found]
 
 
-def _open_certificate(io: Session, policy: AuditPolicy) -> Output | None:
-    """Open the certificate that is named, or that of the run folder: that one may be replaced."""
-    if policy.certificate:
-        return io.open("certificate", policy.certificate, whole=True)
-    folder = os.environ.get("SYNTHGATE_RUN_DIR")
-    if not folder:
-        return None
-    os.makedirs(folder, exist_ok=True)
-    return io.open("certificate", os.path.join(folder, CERTIFICATE), whole=True, force=True)
+def _open_certificate(io: Session, policy: AuditPolicy) -> list[Output]:
+    """Open the certificate that is named, or that of the run folder, and its signature.
+
+    The one of the run folder may be replaced.
+    """
+    from synthgate.errors import UsageError
+
+    path, folder = policy.certificate, os.environ.get("SYNTHGATE_RUN_DIR")
+    if not path and folder:
+        os.makedirs(folder, exist_ok=True)
+        path = os.path.join(folder, CERTIFICATE)
+    if not path:
+        if policy.sign:
+            raise UsageError("--sign signs the certificate: name one with --certificate FILE")
+        return []
+    force = not policy.certificate
+    found = [io.open("certificate", path, whole=True, force=force)]
+    if policy.sign:
+        found.append(io.open("signature", f"{path}.sig", whole=True, force=force))
+    return found
 
 
-def _retract(proof: Output | None) -> None:
+def _retract(proofs: list[Output]) -> None:
     """Remove an earlier certificate: it must not vouch for what is not shown now."""
-    if proof is not None:
-        proof.retract()
+    for sink in proofs:
+        sink.retract()
 
 
-def _gate(io: Session, policy: AuditPolicy, source: Source, proof: Output | None) -> str:
+def _gate(io: Session, policy: AuditPolicy, source: Source, proofs: list[Output]) -> str:
     """Recompute everything, judge, and release or withhold; return the verdict."""
-    from synthgate.cli.audit_import import read_plan_of
+    from synthgate.cli.audit_evidence import gather
+    from synthgate.cli.audit_reports import announce
     from synthgate.cli.calibrate import calibrate
-    from synthgate.errors import InputError
-    from synthgate.sample import Labels, check_set, frozen_ids
-    from synthgate.stages.audit import judge
+    from synthgate.sample.verdict import assess
+    from synthgate.stages.audit import report
 
-    plan = read_plan_of(io, policy)
-    ids = frozen_ids(io.watched(iter(source)))
-    if not ids:
-        raise InputError("no rows: there is nothing to release")
-    check_set(plan, ids, policy.plan)
-    labels = Labels(plan)
-    for row in io.source([policy.labels], role="labels"):
-        labels.add(row)
-    found = judge(plan, labels.verdicts)
-    io.manifest.findings = _findings(plan, labels, found)
+    evidence = gather(io, policy, source)
+    found = assess(evidence.drawn, evidence.labels, evidence.gold)
+    verdict = found.verdict.verdict
+    io.manifest.findings = report(evidence.plan, evidence.labels, found)
+    io.manifest.findings |= {"signed_by": evidence.signer, "on_record": evidence.on_record}
     if policy.calibration:
-        calibrate(io, policy, plan, labels)
-    if found.verdict == "PASS":
-        _release(io, source, ids, (plan, labels, found), proof)
+        calibrate(io, policy, evidence.drawn, evidence.labels)
+    document = None
+    if verdict == "PASS":
+        document = _release(io, policy, source, evidence, found)
+        _prove(policy, document, proofs)
     else:
         io.withhold()
-        io.headline = f"{plan.rows:,} rows in, nothing flows"
-    _announce(io, policy, found.verdict)
-    return found.verdict
-
-
-def _findings(plan: AuditPlan, labels: Labels, found: Verdict) -> dict[str, Any]:
-    from synthgate.stages.audit import words
-
-    return {
-        "verdict": found.verdict,
-        "words": words(plan, found),
-        "rows": plan.rows,
-        "sample": len(plan.sample),
-        "labels": found.labels,
-        "failures": found.failures,
-        "passed_at": found.at,
-        "missing": found.missing,
-        "min_pass": plan.min_pass,
-        "confidence": plan.confidence,
-        "stop_at_failures": plan.stop_at_failures,
-        "plan": plan.plan,
-        "set_digest": plan.set_digest,
-        "attempt": plan.attempt,
-        "reviewers": labels.reviewers,
-    }
+        io.headline = f"{evidence.plan.rows:,} rows in, nothing flows"
+    announce(io, policy, io.manifest.findings, document)
+    return verdict
 
 
 def _release(
-    io: Session,
-    source: Source,
-    ids: list[bytes],
-    judged: tuple[AuditPlan, Labels, Verdict],
-    proof: Output | None,
-) -> None:
-    """Write the rows that flow, the rejects, and the certificate that binds both sets."""
+    io: Session, policy: AuditPolicy, source: Source, evidence: Evidence, found: Assessment
+) -> dict[str, Any]:
+    """Write the rows that flow and the rejects; return the certificate that binds both sets."""
     from synthgate.sample import set_digest
     from synthgate.stages.audit import certificate, release, without
 
-    removed: Counter[bytes] = Counter()
-    io.settle(_noting(release(source, judged[1].verdicts), ids, removed))
+    ids, removed = evidence.ids, Counter[bytes]()
+    decisions = release(source, evidence.labels.verdicts)
+    io.settle(_marked(_noting(decisions, ids, removed), policy.unverified))
     digest, released = set_digest(without(ids, removed)), len(ids) - removed.total()
     io.manifest.findings |= {"released": released, "released_digest": digest}
-    if proof is not None:
-        document = certificate(*judged, released, digest)
-        proof.write(json.dumps(document, indent=2, ensure_ascii=True).encode())
+    document = certificate(evidence.plan, evidence.labels, found, released, digest)
+    return {
+        **document,
+        "labels_signed_by": evidence.signer,
+        "on_record": evidence.on_record,
+        "unverified": policy.unverified,
+        "signed": bool(policy.sign),
+    }
+
+
+def _prove(policy: AuditPolicy, document: dict[str, Any], proofs: list[Output]) -> None:
+    """Write the certificate, and its signature where a key is named."""
+    text = json.dumps(document, indent=2, ensure_ascii=True).encode()
+    for sink in proofs[:1]:
+        sink.write(text)
+    for sink in proofs[1:]:
+        from synthgate.signing import sign
+
+        sink.write(sign(text + b"\n", policy.sign).removesuffix(b"\n"))
 
 
 def _noting(
-    decisions: Iterable[Decision], ids: list[bytes], removed: Counter[bytes]
+    decisions: Iterable[Decision], ids: Sequence[bytes], removed: Counter[bytes]
 ) -> Iterator[Decision]:
     """Pass the decisions on and count what is removed; a row that was not judged ends it all."""
     from synthgate.errors import Stale
@@ -166,11 +183,14 @@ def _noting(
         yield decision
 
 
-def _announce(io: Session, policy: AuditPolicy, verdict: str) -> None:
-    """Say the verdict on stderr; that nothing flows is said even to those who asked for silence."""
-    if policy.report_format == "json":
-        io.say(json.dumps(io.manifest.findings, ensure_ascii=True))
-    elif verdict == "PASS":
-        io.note(f"PASS: {io.manifest.findings['words']}")
-    else:
-        io.say(f"{io.manifest.stage}: {verdict}: {io.manifest.findings['words']}")
+def _marked(decisions: Iterable[Decision], reason: str) -> Iterator[Decision]:
+    """Write the reason into the rows that nothing verified."""
+    from synthgate.rows import Decision
+
+    for each in decisions:
+        provenance = each.row.provenance
+        if reason and provenance.synthetic and not provenance.verified_by and not each.reason:
+            mark = "; ".join(filter(None, (provenance.override, f"unverified: {reason}")))
+            yield Decision(each.row.marked(override=mark))
+        else:
+            yield each

@@ -16,18 +16,19 @@ from synthgate.verifiers.calibration import Calibration, measure, read_calibrati
 if TYPE_CHECKING:
     from synthgate.cli.common import Session
     from synthgate.config import AuditPolicy
-    from synthgate.sample import AuditPlan, Labels
+    from synthgate.sample import Drawn, Labels
 
 Line = tuple[Sequence[dict[str, Any]], bool]
 
 
-def calibrate(io: Session, policy: AuditPolicy, plan: AuditPlan, labels: Labels) -> None:
+def calibrate(io: Session, policy: AuditPolicy, drawn: Drawn, labels: Labels) -> None:
     """Add what the labels say of the checks to the calibration, which is made if it is not there.
 
     A STOP counts as much as a PASS: with the lucky audits alone every check would look good. Raises
     `Stale` where the evidence is not that of the labelled rows.
     """
-    ids, looks = looked_at(plan, labels.verdicts)
+    plan = drawn.plan
+    ids, looks = looked_at(plan, labels.verdicts, drawn.main)
     if not ids:
         io.note("not calibrated: the labels end at no point that the plan foresees")
         return

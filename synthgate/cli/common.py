@@ -64,6 +64,7 @@ class Session(contextlib.ExitStack):
             self._named += files_named(group, self.options.values)
         self.quiet: bool = self.options.quiet
         self.withheld = False
+        self.stated: frozenset[str] = frozenset()  # settings given by flag, environment or file
         self.headline = ""  # what the summary line says, where counts alone would mislead
         self.looked_at = 0  # rows that this command only looks at: it is no filter for them
         self._started = time.monotonic()

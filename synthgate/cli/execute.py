@@ -25,6 +25,7 @@ def execute(spec: Command, run: Callable[..., int | None], given: dict[str, Any]
     policy = config.build(kind, values)
     shared = {key: value for key, value in given.items() if key not in known}
     with Session(spec, policy, shared) as io:
+        io.stated = frozenset(values)
         code = run(io, policy)
         io.finish()
     return code or 0

@@ -66,7 +66,8 @@ def _stages(policy: RunPolicy, settings: dict[str, dict[str, object]], labels: s
 
     prompt = ["--prompt-field", policy.prompt_field] if policy.prompt_field else []
     fields = [*prompt, *(["--response-field", policy.response_field] * bool(policy.response_field))]
-    plan, certificate = ["--plan", at("plan.json")], ["--certificate", at("certificate.json")]
+    plan = ["--plan", at("plan.json"), "--ledger", at("audits.jsonl")]
+    certificate = ["--certificate", at("certificate.json")]
     if policy.prompts:
         fields, first = [], at("generate.jsonl")
         kept = "journal" in settings.get("generate", {})

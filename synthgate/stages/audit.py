@@ -1,4 +1,4 @@
-"""Judge the labels of a random sample by its plan, and release the rows of a set that passed.
+"""Say in plain words what labels prove, and release the rows of a set that passed.
 
 Shape: whole. Memory: 80 bytes a row (its id), the sample, and its labels.
 """
@@ -7,58 +7,24 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from fractions import Fraction
 from typing import Any
 
 import msgspec
 
 from synthgate.rows import Decision, Row
 from synthgate.sample import AuditPlan, Labels
+from synthgate.sample.verdict import Assessment, GoldFound, SliceFound, Verdict, judge
+from synthgate.stats.interval import share_within
 
-
-class Verdict(msgspec.Struct, frozen=True):
-    """What the labels prove: PASS, STOP or INCOMPLETE.
-
-    `labels` and `failures` count the whole sample; a PASS came at label `at`, with `at_failures`;
-    `missing` is how many more labels a PASS needs at least, `next` the first position without one.
-    """
-
-    verdict: str
-    labels: int
-    failures: int
-    at: int = 0
-    at_failures: int = 0
-    missing: int = 0
-    next: int = 0
-
-
-def judge(plan: AuditPlan, verdicts: Mapping[str, str]) -> Verdict:
-    """Follow the labels in the order of the sample to the first point where the plan decides.
-
-    Rows without a label are taken as passed: a point that is then reached is a PASS if there are
-    none before it, and else what INCOMPLETE still needs; where even so none is reached, STOP is
-    certain, whatever the missing labels would say.
-    """
-    said = [verdicts.get(row_id, "") for row_id in plan.sample]
-    labels, wrong = sum(map(bool, said)), sum(each not in ("", "pass") for each in said)
-    holes = failures = 0
-    for number, each in enumerate(said, 1):
-        holes, failures = holes + (not each), failures + (each not in ("", "pass"))
-        if failures >= plan.stop_at_failures:
-            break
-        if number < plan.pass_points[failures]:
-            continue
-        if holes:
-            return Verdict("INCOMPLETE", labels, wrong, missing=holes, next=said.index("") + 1)
-        return Verdict("PASS", labels, wrong, number, failures)
-    return Verdict("STOP", labels, wrong)
+__all__ = ["Verdict", "bound", "certificate", "judge", "release", "report", "without", "words"]
+NOT_WRITTEN = "Nothing was written."
 
 
 def release(rows: Iterable[Row], verdicts: Mapping[str, str]) -> Iterator[Decision]:
     """Yield one decision per row of a set that passed, in input order.
 
     What a reviewer did not pass is rejected, and so is a row that needs a person of its own
-    (`needs: human`) and was not in the sample.
+    (`needs: human`) and has no label.
     """
     for row in rows:
         said = verdicts.get(row.id, "")
@@ -80,52 +46,159 @@ def without(ids: Iterable[bytes], removed: Counter[bytes]) -> Iterator[bytes]:
             yield each
 
 
+# --- words ------------------------------------------------------------------------------
+
+
 def bound(plan: AuditPlan) -> str:
     """Return in words what a PASS of this plan proves."""
-    times = float(100 * (1 - Fraction(str(plan.confidence))))
     return (
         f"If fewer than {_percent(plan.min_pass)} of the {plan.rows:,} rows were right, this audit "
-        f"would have passed at most {_count(times, 'time')} in 100."
+        f"would have passed at most {_count(round(100 * plan.risk, 6), 'time')} in 100."
     )
 
 
-def words(plan: AuditPlan, found: Verdict) -> str:
-    """Return the verdict in plain words."""
+def words(plan: AuditPlan, found: Verdict, more: Assessment | None = None) -> str:
+    """Return the verdict in plain words; `more` is what slices and planted rows say."""
     if found.verdict == "PASS":
-        text = f"{bound(plan)} Passed at label {found.at} with "
-        text += f"{_count(found.at_failures, 'failure')}."
-        more, failed = found.labels - found.at, found.failures - found.at_failures
-        return text + (f" Of {_count(more, 'label')} after it, {failed} did not pass." * bool(more))
+        return " ".join([_passed(plan, found), *_beside(plan, more)])
     if found.verdict == "STOP":
-        share = 1 - found.failures / found.labels
-        link = ", but" if share >= plan.min_pass else ";"
-        return (
-            f"{found.failures} of {_count(found.labels, 'reviewed row')} did not pass; the plan "
-            f"allows {plan.stop_at_failures - 1}. Best estimate {100 * share:.0f} % right{link} "
-            f"{_percent(plan.min_pass)} is not shown. Nothing was written."
-        )
+        return f"{'; '.join(_stopped(plan, more.main if more else found, more))} {NOT_WRITTEN}"
+    if found.verdict == "MEASURED":
+        return _measured(plan, found)
+    return _incomplete(plan, found)
+
+
+def _incomplete(plan: AuditPlan, found: Verdict) -> str:
+    wanting = "The count" if plan.of == "rejects" else "A PASS"
+    where = f", the next for position {found.next}" if found.next else ""
     return (
-        f"{found.labels} of {len(plan.sample)} sampled rows are labelled and {found.failures} did "
-        f"not pass. A PASS needs at least {_count(found.missing, 'more label')}, the next for "
-        f"position {found.next}. Nothing was written."
+        f"{found.labels} of {plan.drawn} sampled rows are labelled and {found.failures} did not "
+        f"pass. {wanting} needs at least {_count(found.missing, 'more label')}{where}. "
+        f"{NOT_WRITTEN}"
+    )
+
+
+def _passed(plan: AuditPlan, found: Verdict) -> str:
+    text = f"{bound(plan)} Passed at label {found.at} with "
+    text += f"{_count(found.at_failures, 'failure')}."
+    more, failed = found.labels - found.at, found.failures - found.at_failures
+    return text + (f" Of {_count(more, 'label')} after it, {failed} did not pass." * bool(more))
+
+
+def _beside(plan: AuditPlan, more: Assessment | None) -> Iterator[str]:
+    """Yield what limits the claim of a PASS: the attempts so far, and what reviewers overlook."""
+    if plan.attempt > 1 and plan.spend == "lineage":
+        whole = _count(round(100 * (1 - plan.confidence), 6), "time")
+        yield (
+            f"This is attempt {plan.attempt} on its lineage; all attempts on it together pass "
+            f"a bad set at most {whole} in 100."
+        )
+    elif plan.attempt > 1:
+        many = _count(round(100 * plan.risk * plan.attempt, 6), "time")
+        yield (
+            f"This is attempt {plan.attempt} on its lineage: so many audits pass a bad set at most "
+            f"{many} in 100."
+        )
+    if more and more.gold:
+        yield _noticed(more.gold) + (
+            f"; corrected by that, what is shown is {100 * more.gold.min_pass:.1f} %, "
+            f"wrong at most {_count(round(200 * plan.risk, 6), 'time')} in 100."
+        )
+
+
+def _noticed(gold: GoldFound) -> str:
+    return (
+        f"The reviewers noticed {gold.noticed} of {gold.planted} planted wrong rows, which shows "
+        f"that they notice {100 * gold.sensitivity:.0f} % of wrong ones"
+    )
+
+
+def _stopped(plan: AuditPlan, main: Verdict, more: Assessment | None) -> Iterator[str]:
+    """Yield each reason for a STOP."""
+    if main.verdict == "STOP":
+        yield (
+            f"{main.failures} of {_count(main.labels, 'reviewed row')} are wrong; the plan "
+            f"allows {plan.stop_at_failures - 1}. {_percent(plan.min_pass)} is not shown."
+        )
+    for each in more.slices if more else ():
+        if each.verdict == "STOP":
+            yield _slice_stopped(plan, each)
+    wanted = plan.policy.get("min_sensitivity", 0.0)
+    gold = more.gold if more else None
+    if gold and gold.labelled == gold.planted and gold.sensitivity < wanted:
+        yield f"{_noticed(gold)}; the policy asks for {_percent(wanted)}."
+
+
+def _slice_stopped(plan: AuditPlan, found: SliceFound) -> str:
+    floor = _percent(plan.policy["slice_min_pass"])
+    return (
+        f"{found.name}: {found.labels - found.right} of {_count(found.labels, 'reviewed row')} "
+        f"are wrong; the plan allows {found.allows}. {floor} of this slice is not shown."
+    )
+
+
+def _measured(plan: AuditPlan, found: Verdict) -> str:
+    right = found.labels - found.failures
+    low, high = share_within(right, found.labels, plan.rows, plan.risk)
+    return (
+        f"{right} of {_count(found.labels, 'reviewed row')} that were rejected are right: of all "
+        f"{plan.rows:,} rejected rows between {100 * low:.1f} and {100 * high:.1f} % are "
+        f"(confidence {_percent(1 - plan.risk)}). {NOT_WRITTEN}"
     )
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:g} %"
+    return f"{round(100 * share, 6):g} %"
 
 
 def _count(number: float, noun: str) -> str:
     return f"{number:g} {noun}{'s' * (number != 1)}"
 
 
+# --- documents --------------------------------------------------------------------------
+
+
+def report(plan: AuditPlan, labels: Labels, found: Assessment) -> dict[str, Any]:
+    """Return what a gate says to programs, whatever its verdict."""
+    verdict = found.verdict
+    return {
+        "verdict": verdict.verdict,
+        "words": words(plan, verdict, found),
+        "rows": plan.rows,
+        "sample": len(plan.sample),
+        "labels": verdict.labels,
+        "failures": verdict.failures,
+        "passed_at": verdict.at,
+        "missing": verdict.missing,
+        "min_pass": plan.min_pass,
+        "confidence": plan.confidence,
+        "stop_at_failures": plan.stop_at_failures,
+        "plan": plan.plan,
+        "set_digest": plan.set_digest,
+        "attempt": plan.attempt,
+        "lineage": plan.lineage,
+        "risk": plan.risk,
+        "policy_digest": plan.policy_digest,
+        "nonce_from": plan.nonce_from,
+        "slices": [msgspec.to_builtins(each) for each in found.slices],
+        "gold": msgspec.to_builtins(found.gold) if found.gold else {},
+        "agreement": msgspec.to_builtins(found.agreement) if found.agreement.pairs else {},
+        "verdicts_changed": labels.changed,
+        "reviewers": labels.reviewers,
+    }
+
+
 def certificate(
-    plan: AuditPlan, labels: Labels, found: Verdict, released: int, released_digest: str
+    plan: AuditPlan, labels: Labels, found: Assessment, released: int, released_digest: str
 ) -> dict[str, Any]:
     """Return what a PASS proves, of which set, by whom, and which rows it let through."""
+    main = found.main
+    said = report(plan, labels, found)
+    same = ("lineage", "risk", "policy_digest", "nonce_from", "slices", "gold", "agreement")
     return {
-        "verdict": found.verdict,
+        "verdict": found.verdict.verdict,
         "bound": bound(plan),
+        "words": said["words"],
         "set_digest": plan.set_digest,
         "rows": plan.rows,
         "released_digest": released_digest,
@@ -134,10 +207,14 @@ def certificate(
         "attempt": plan.attempt,
         "min_pass": plan.min_pass,
         "confidence": plan.confidence,
-        "passed_at": found.at,
-        "failures": found.at_failures,
-        "labels": found.labels,
-        "labels_failed": found.failures,
+        "passed_at": main.at,
+        "failures": main.at_failures,
+        "labels": main.labels,
+        "labels_failed": main.failures,
         "labels_digest": labels.digest,
+        "log_head": labels.head,
+        "verdicts_changed": labels.changed,
         "reviewers": labels.reviewers,
+        "policy": plan.policy,
+        **{name: said[name] for name in same},
     }

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from math import exp, log
+from fractions import Fraction
+from math import comb, exp, log
 
 
 def at_least(right: int, of: int, alpha: float) -> float:
@@ -31,3 +32,25 @@ def chance_of_so_few(right: int, of: int, share: float) -> float:
     if found:
         spread += found * log(found / share)
     return exp(-of * spread)
+
+
+def share_within(right: int, labels: int, rows: int, risk: float) -> tuple[float, float]:
+    """Return between which shares of `rows` rows are right, `right` of `labels` drawn being so.
+
+    Exact for draws without replacement (hypergeometric), half of the risk on either side.
+    """
+    most = _most(right, labels, rows, risk / 2)
+    least = rows - _most(labels - right, labels, rows, risk / 2)
+    return least / rows, most / rows
+
+
+def _most(found: int, labels: int, rows: int, risk: float) -> int:
+    """Return the most rows of a kind of which a draw may show so few with a chance over `risk`."""
+    low, high = found, rows - (labels - found)
+    while low < high:
+        middle = (low + high + 1) // 2
+        ways = sum(comb(middle, k) * comb(rows - middle, labels - k) for k in range(found + 1))
+        low, high = (
+            (middle, high) if Fraction(ways, comb(rows, labels)) > risk else (low, middle - 1)
+        )
+    return low

@@ -20,7 +20,7 @@ from array import array
 from bisect import bisect_left
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cache
+from functools import cache, lru_cache
 from math import comb
 
 from synthgate.errors import UsageError
@@ -63,7 +63,8 @@ class Outlook:
     labels: float
 
 
-def make_plan(rows: int, min_pass: float, confidence: float, max_n: int) -> Plan:
+@lru_cache(maxsize=256)
+def make_plan(rows: int, min_pass: float, confidence: float | Fraction, max_n: int) -> Plan:
     """Return the plan for a set of `rows` rows and at most `max_n` labels.
 
     Raises `UsageError` when so few labels can never show `min_pass`, and says how many can.
@@ -75,7 +76,7 @@ def make_plan(rows: int, min_pass: float, confidence: float, max_n: int) -> Plan
     if allowed < 0:
         raise UsageError(_impossible(rows, bad, most, tau, alpha))
     points = _pass_points(rows, bad, most, allowed, alpha)
-    return Plan(rows, min_pass, confidence, max_n, bad, points)
+    return Plan(rows, min_pass, float(confidence), max_n, bad, points)
 
 
 def outlook(plan: Plan, bad: int) -> Outlook:
