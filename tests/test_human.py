@@ -21,7 +21,7 @@ from tests.conftest import Done, read_rows, synthgate, write_rows
 SHAPE = named("input/output")
 RAW = b'{"input":"2+3?","output":"5"}'
 ID = content_id(RAW)
-VERDICTS = ("pass", "fail", "edit", "unsure")
+VERDICTS = ("pass", "fail", "edit", "unsure", "skip")
 
 
 def row_of(value: Any, number: int = 1) -> Row:
@@ -177,4 +177,4 @@ def test_a_row_that_needs_a_person_is_released_by_one(tmp_path: Path) -> None:
 def test_a_broken_file_ends_with_4(tmp_path: Path) -> None:
     """A file that is no file of labels is input that cannot be used."""
     done = verify(tmp_path, [{"id": ID, "verdict": "good", "reviewer": "ann"}], RAW)
-    assert (done.code, "is not pass, fail, edit or unsure" in done.err) == (4, True)
+    assert (done.code, "is not pass, fail, edit, unsure or skip" in done.err) == (4, True)

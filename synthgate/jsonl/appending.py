@@ -36,6 +36,18 @@ class Log:
         if self._end and os.pread(self._handle, 1, self._end - 1) != b"\n":
             self.append(b"")
 
+    def cut_torn_tail(self) -> None:
+        """Take off a last line that a killed process left without its end."""
+        keep = self._end
+        while keep and (block := os.pread(self._handle, min(keep, _BLOCK), max(0, keep - _BLOCK))):
+            if (at := block.rfind(b"\n")) >= 0:
+                keep += at + 1 - len(block)
+                break
+            keep -= len(block)
+        if keep != self._end:
+            os.ftruncate(self._handle, keep)
+            self._end = keep
+
     def lines(self) -> Iterator[tuple[int, bytes]]:
         """Yield (offset, line) of every line that is not blank, one line in memory at a time."""
         raw = io.FileIO(self._handle, "rb", closefd=False)
@@ -77,8 +89,10 @@ class Log:
 
 
 @contextlib.contextmanager
-def open_log(path: str, *, write: bool) -> Iterator[Log]:
+def open_log(path: str, *, write: bool, cut: bool = False) -> Iterator[Log]:
     """Open a log for the time of a `with` block, made if it is not there and `write` is asked.
+
+    A torn last line is ended with a line end, or taken off where `cut` is asked.
 
     The lock is the kernel's: exclusive for a writer, shared among readers. Raises `OutputError`
     or `InputError` where it cannot be opened, `Locked` while another run writes it.
@@ -95,7 +109,7 @@ def open_log(path: str, *, write: bool) -> Iterator[Log]:
         lock(handle, path, shared=not write)
         log = Log(path, handle)
         if write:
-            log.close_torn_tail()
+            log.cut_torn_tail() if cut else log.close_torn_tail()
             _sync_folder(path)
         yield log
     finally:

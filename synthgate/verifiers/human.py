@@ -17,7 +17,13 @@ from synthgate.rows import Row
 from synthgate.verifiers import Bench, Outcome, Verdict, Verifier
 
 # `edit` is what a reviewer says of a row that is right only after a change: as it is, it is not.
-_MEANS: dict[str, Outcome] = {"pass": "pass", "fail": "fail", "edit": "fail", "unsure": "abstain"}
+_MEANS: dict[str, Outcome] = {
+    "pass": "pass",
+    "fail": "fail",
+    "edit": "fail",
+    "unsure": "abstain",
+    "skip": "abstain",
+}
 _SHOWN = 5  # reviewers that evidence names
 _LONGEST = 100  # characters of a name
 NO_LABEL = Verdict("abstain", "no_label")
@@ -33,7 +39,7 @@ def build(argument: str, bench: Bench) -> Human:
         raise UsageError("--check human: name the file of labels, as in human:labels.jsonl")
     said = Said()
     for row in bench.records(argument):
-        said.add(row, read_label(row))
+        said.add(row, read_label(row), chained="prev" in row.value)
     return Human(argument, said)
 
 
