@@ -89,7 +89,7 @@ class Terminal:
         """Return the lines between head and foot: the row's page, the help, or the end."""
         row, state = self.desk.row, self.desk.state
         if state.mode == "help":
-            return view.help_lines(state.reasons)
+            return view.help_lines()
         shown = (state.at, self.console.size.width)
         if shown != self._shown:
             self._shown, self.page = shown, 0

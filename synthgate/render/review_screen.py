@@ -114,19 +114,19 @@ def _rule(width: int) -> Text:
 def keys_line(state: State, page: int, more: bool) -> list[Text]:
     """Return what the keys do here, and what was said about the shown row."""
     if state.mode == "reason":
-        reasons = enumerate(state.reasons, 1)
-        return [_hints([("fail:", "why?"), ("enter", "no reason")]), _hints(list(map(_pair, reasons)))]
+        pairs = [(str(number), printable(text)) for number, text in enumerate(state.reasons, 1)]
+        half = (len(pairs) + 2) // 2
+        first = Text(" fail, why? ", style="bold red").append_text(_hints(pairs[: half - 1]))
+        return [first, _hints([*pairs[half - 1 :], ("enter", "no reason")])]
     said = Text(" ")
     if state.mark.verdict or state.mark.note:
-        said.append(f"you said: {printable(of_mark(state.mark))}  ", COLOURS.get(state.mark.verdict, ""))
+        told = "" if state.mark.verdict == "skip" else "you said: "
+        colour = COLOURS.get(state.mark.verdict, "")
+        said.append(f"{told}{printable(of_mark(state.mark))}  ", colour)
     if page or more:
         where = f"page {page + 1}" + (", more below: space" if more else ", the last")
         said.append(where, style="yellow" if more else "dim")
     return [_hints(list(_KEYS)), said]
-
-
-def _pair(each: tuple[int, str]) -> tuple[str, str]:
-    return str(each[0]), printable(each[1])
 
 
 def _hints(pairs: list[tuple[str, str]]) -> Text:
@@ -136,15 +136,10 @@ def _hints(pairs: list[tuple[str, str]]) -> Text:
     return line
 
 
-def help_lines(reasons: tuple[str, ...]) -> list[Text]:
+def help_lines() -> list[Text]:
     """Return the page that `?` shows."""
     lines = [Text("What each key does", style="bold"), Text()]
     lines += [Text(f"{key:>7}  ", style="bold").append(text, style="not bold") for key, text in HELP]
-    lines += [Text(), Text("Reasons of a fail", style="bold"), Text()]
-    lines += [
-        Text(f"{number:>7}  ", style="bold").append(printable(text), style="not bold")
-        for number, text in enumerate(reasons, 1)
-    ]
     return [*lines, Text(), Text("any key: back to the row", style="dim")]
 
 

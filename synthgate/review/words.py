@@ -24,7 +24,14 @@ def plan_state(plan: AuditPlan, found: Verdict) -> str:
         allowed = plan.stop_at_failures - 1
         return f"STOP: {found.failures} did not pass, the plan allows {allowed}"
     left = plan.stop_at_failures - found.failures
-    return f"PASS after {found.missing} more if none fails; STOP after {left} more that fail"
+    return (
+        f"{found.failures} not passed · {_more(found.missing, 'pass', 'passes')} to PASS · "
+        f"{_more(left, 'failure', 'failures')} to STOP"
+    )
+
+
+def _more(number: int, one: str, many: str) -> str:
+    return f"{number} more {one if number == 1 else many}"
 
 
 def tally(state: State) -> str:
@@ -36,6 +43,8 @@ def tally(state: State) -> str:
 
 
 def of_mark(mark: Mark) -> str:
-    """Return what was said about a row."""
+    """Return what was said about a row; a note without a verdict is just that."""
+    if mark.verdict == "skip" and mark.note:
+        return f"note: {mark.note}"
     reason = f" ({mark.reason})" if mark.reason else ""
     return f"{mark.verdict}{reason}" + (f" · note: {mark.note}" if mark.note else "")

@@ -1,0 +1,441 @@
+"use strict";
+// The reviewer in a browser. It follows the rules of synthgate/review/state.py; rows are only ever
+// set as text, never as markup, and what cannot be seen in them is shown as an escape.
+
+const data = JSON.parse(document.getElementById("data").textContent);
+const ids = data.rows.map((row) => row.id);
+const CHUNK = 20000; // characters of a text that are shown at a time
+const VERDICTS = { p: "pass", f: "fail", u: "unsure" };
+const KEYS = [["p", "pass"], ["f", "fail"], ["e", "edit"], ["u", "unsure"], ["n", "note"],
+  ["b", "back"], ["space", "page"], ["?", "help"], ["q", "end, download"]];
+const UNSAFE = new RegExp("[" + data.unsafe.map(([low, high]) =>
+  `\\u{${low.toString(16)}}-\\u{${high.toString(16)}}`).join("") + "]", "u");
+const known = new Set(ids);
+const STORE = "synthgate-review:" + data.key;
+const byId = (id) => document.getElementById(id);
+
+// --- state -------------------------------------------------------------------------------
+
+let marks = {}; // by row id
+let at = 0;
+let mode = "load"; // load, row, reason, help, end, ask
+let trail = [];
+let reviewer = data.reviewer;
+let since = performance.now();
+let asking = null; // what is done with the text that is asked for
+let store = null; // the database of this browser, once it is open
+let kept = false; // whether localStorage takes what it is given
+let saving = 0; // marks that are not yet on the disk
+let count = 0; // marks given so far: the later of two about one row counts
+let shown = 0; // characters of each text of the row that are on the page
+
+function open(id) {
+  const verdict = (marks[id] || {}).verdict;
+  return !verdict || verdict === "skip";
+}
+
+function next(from) {
+  for (let step = 1; step <= ids.length; step += 1) {
+    const each = (from + step) % ids.length;
+    if (open(ids[each])) return each;
+  }
+  return ids.length;
+}
+
+function mark() { return (at < ids.length && marks[ids[at]]) || {}; }
+
+function say(fields, advance) {
+  count += 1;
+  marks[ids[at]] = { ...fields, ms: Math.round(performance.now() - since), n: count };
+  keep(ids[at]);
+  if (advance) forward();
+}
+
+function forward() {
+  trail.push(at);
+  move(next(at));
+}
+
+function move(to) {
+  if (to !== at || mode === "load") { since = performance.now(); shown = 0; }
+  at = to;
+  mode = at < ids.length ? "row" : "end";
+}
+
+// --- what the plan says: judge() of synthgate/stages/audit.py ----------------------------
+
+function judge(plan, said) {
+  const labels = said.filter(Boolean).length;
+  const wrong = said.filter((each) => each && each !== "pass").length;
+  let holes = 0, failures = 0;
+  for (let number = 1; number <= said.length; number += 1) {
+    const each = said[number - 1];
+    holes += each ? 0 : 1;
+    failures += each && each !== "pass" ? 1 : 0;
+    if (failures >= plan.stop_at_failures) break;
+    if (number < plan.pass_points[failures]) continue;
+    if (holes) return { verdict: "INCOMPLETE", labels, failures: wrong, missing: holes };
+    return { verdict: "PASS", labels, failures: wrong, at: number };
+  }
+  return { verdict: "STOP", labels, failures: wrong };
+}
+
+function standing() {
+  if (!data.plan) return { verdict: "", words: counts() };
+  const found = judge(data.plan, ids.map((id) => (marks[id] || {}).verdict || ""));
+  const left = data.plan.stop_at_failures - found.failures;
+  const some = (number, one, many) => `${number} more ${number === 1 ? one : many}`;
+  const words = {
+    PASS: `PASS at label ${found.at}: ${data.plan.share} is shown`,
+    STOP: `STOP: ${found.failures} did not pass, the plan allows ${data.plan.stop_at_failures - 1}`,
+    INCOMPLETE: `${found.failures} not passed · ${some(found.missing, "pass", "passes")} to PASS · ${some(left, "failure", "failures")} to STOP`,
+  }[found.verdict];
+  return { verdict: found.verdict, words };
+}
+
+function counts() {
+  const said = Object.values(marks).map((each) => each.verdict);
+  const parts = ["pass", "fail", "edit", "unsure", "skip"].map((name) =>
+    [said.filter((each) => each === name).length, name]).filter(([count]) => count);
+  parts.push([new Set(ids.filter(open)).size, "open"]);
+  return parts.map(([count, name]) => `${count} ${name}`).join(", ");
+}
+
+// --- keys --------------------------------------------------------------------------------
+
+function press(key) {
+  problem("");
+  if (mode === "help") { mode = at < ids.length ? "row" : "end"; return draw(); }
+  if (mode === "end" && key === "enter") return download();
+  if (mode === "reason" && reason(key)) return draw();
+  if (key === "q") mode = "end";
+  else if (key === "?") mode = "help";
+  else if (key === "d") return download();
+  else if (key === "right") move(Math.min(at + 1, ids.length));
+  else if (key === "b" && mode === "end" && at < ids.length) mode = "row";
+  else if (key === "b" || key === "left") move(key === "b" && trail.length ? trail.pop() : Math.max(at - 1, 0));
+  else if (at >= ids.length || mode === "end") return undefined;
+  else if (key in VERDICTS) verdict(VERDICTS[key]);
+  else if (key === "n") return note();
+  else if (key === "e" || key === "E") return edit(key === "E");
+  else if (key === "space" || key === "down") return page(1);
+  else if (key === "up") return page(-1);
+  return draw();
+}
+
+function verdict(name) {
+  say({ verdict: name, note: mark().note }, name !== "fail");
+  if (name === "fail") mode = "reason";
+}
+
+function reason(key) {
+  if (["enter", "space", "esc"].includes(key)) { forward(); return true; }
+  const text = /^[1-9]$/.test(key) ? data.reasons[Number(key) - 1] : undefined;
+  if (text === undefined) return false;
+  say({ ...mark(), reason: text }, true);
+  return true;
+}
+
+function note() {
+  ask("Note on this row", mark().note || "", "enter keeps it, esc does not", false, (text) => {
+    say({ ...mark(), note: text, verdict: mark().verdict || "skip" }, false);
+  });
+}
+
+function edit(whole) {
+  const row = data.rows[at], before = mark();
+  const text = !whole && row.response !== null && before.row === undefined;
+  const old = text ? row.response : row.json;
+  const draft = (text ? before.response : before.row) || old;
+  const title = text ? "The response as it should be" : "The row as it should be, as JSON";
+  ask(title, draft, "ctrl+enter takes it (the row counts as not passed), esc does not", true, (found) => {
+    if (found === old) return problem("nothing was changed: no verdict");
+    if (!text && !valid(found)) return problem("this is no JSON object: no verdict");
+    return say({ verdict: "edit", note: before.note, [text ? "response" : "row"]: found }, true);
+  });
+}
+
+function valid(text) {
+  try {
+    const value = JSON.parse(text);
+    return value !== null && typeof value === "object" && !Array.isArray(value);
+  } catch {
+    return false;
+  }
+}
+
+function page(step) {
+  const view = byId("row");
+  const bottom = view.scrollTop + view.clientHeight >= view.scrollHeight - 2;
+  if (step > 0 && bottom && more()) { shown += CHUNK; drawRow(true); }
+  view.scrollBy(0, step * 0.9 * view.clientHeight);
+}
+
+function more() {
+  return at < ids.length && data.rows[at].parts.some((part) => part.text.length > CHUNK + shown);
+}
+
+// --- a text that is asked for ------------------------------------------------------------
+
+function ask(title, text, how, tall, done) {
+  asking = { done, tall };
+  mode = "ask";
+  byId("ask").textContent = title;
+  byId("how").textContent = how;
+  byId("box").className = tall ? "tall" : "";
+  byId("box").hidden = false;
+  byId("text").value = text;
+  byId("text").focus();
+}
+
+function answer(take) {
+  const { done } = asking, text = byId("text").value;
+  asking = null;
+  byId("box").hidden = true;
+  mode = at < ids.length ? "row" : "end";
+  if (take) done(text);
+  draw();
+}
+
+function askName() {
+  ask("Who are you? Your name goes into the label log.", reviewer, "enter", false, (text) => {
+    reviewer = text.trim();
+    keep("");
+    since = performance.now();
+    if (!reviewer) askName();
+  });
+}
+
+document.addEventListener("keydown", (event) => {
+  if (mode === "load" || event.isComposing || event.altKey || event.metaKey) return;
+  if (asking) {
+    const enter = event.key === "Enter" && (event.ctrlKey || (!asking.tall && !event.shiftKey));
+    if (enter || event.key === "Escape") { event.preventDefault(); answer(enter); }
+    return;
+  }
+  const names = { Enter: "enter", " ": "space", Escape: "esc", ArrowRight: "right", ArrowLeft: "left",
+    ArrowDown: "down", ArrowUp: "up", PageDown: "space", PageUp: "up" };
+  const key = names[event.key] || event.key;
+  const moves = ["space", "down", "up"].includes(key) && mode === "row";
+  if (event.ctrlKey || (event.repeat && !moves)) return; // a key that is held down is no verdict
+  if (event.target instanceof HTMLButtonElement && key === "enter") return;
+  if (key.length === 1 || key in { enter: 1, space: 1, esc: 1, right: 1, left: 1, down: 1, up: 1 }) {
+    event.preventDefault();
+    press(key);
+  }
+});
+
+// --- what is kept and what is handed over ------------------------------------------------
+
+// Each mark is kept at once: in IndexedDB, which hands it to the disk right away, so that a killed
+// browser loses nothing, and in localStorage, for browsers that refuse the other to a local file.
+
+function keep(id) {
+  try {
+    localStorage.setItem(STORE, JSON.stringify({ marks, reviewer }));
+    kept = true;
+  } catch { /* full or switched off: said below where the other is missing, too */ }
+  if (store) {
+    const way = store.transaction("marks", "readwrite", { durability: "strict" });
+    way.objectStore("marks").put(id ? marks[id] : reviewer, [STORE, id]);
+    saving += 1;
+    way.oncomplete = () => { saving -= 1; drawWho(); };
+  } else if (!kept) {
+    problem("this browser keeps nothing: download your verdicts before you close the page");
+  }
+}
+
+function load(then) {
+  try {
+    const old = JSON.parse(localStorage.getItem(STORE) || "{}");
+    for (const [id, each] of Object.entries(old.marks || {})) merge(id, each);
+    reviewer = reviewer || old.reviewer || "";
+  } catch { /* nothing was kept there */ }
+  try {
+    const asked = indexedDB.open("synthgate-review", 1);
+    asked.onupgradeneeded = () => asked.result.createObjectStore("marks");
+    asked.onerror = then;
+    asked.onsuccess = () => { store = asked.result; loadStore(then); };
+  } catch {
+    then();
+  }
+}
+
+function loadStore(then) {
+  const range = IDBKeyRange.bound([STORE], [STORE, []]);
+  const asked = store.transaction("marks").objectStore("marks").openCursor(range);
+  asked.onerror = then;
+  asked.onsuccess = () => {
+    const found = asked.result;
+    if (!found) return then();
+    const id = found.key[1];
+    if (id) merge(id, found.value);
+    else reviewer = reviewer || found.value;
+    return found.continue();
+  };
+}
+
+function merge(id, each) {
+  if (!known.has(id) || !each || (marks[id] && marks[id].n >= each.n)) return;
+  marks[id] = each;
+  count = Math.max(count, each.n);
+}
+
+function labels() {
+  const lines = [];
+  for (const [position, id] of ids.entries()) {
+    if (!marks[id] || ids.indexOf(id) !== position) continue;
+    const { verdict: said, n: _, ...rest } = marks[id];
+    const place = data.plan ? { plan: data.plan.plan, position: position + 1 } : {};
+    const fields = Object.fromEntries(Object.entries(rest).filter(([, each]) => each !== undefined && each !== ""));
+    lines.push(JSON.stringify({ id, verdict: said, reviewer, ...place, ...fields }));
+  }
+  return lines.join("\n") + "\n";
+}
+
+function download() {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([labels()], { type: "application/x-ndjson" }));
+  link.download = `verdicts-${data.key.slice(0, 8)}.jsonl`;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+  problem("");
+  byId("said").textContent = `${link.download}: take it with audit import`;
+}
+
+// --- drawing -----------------------------------------------------------------------------
+
+function element(name, text, kind) {
+  const made = document.createElement(name);
+  if (text !== undefined) made.textContent = text;
+  if (kind) made.className = kind;
+  return made;
+}
+
+function escaped(point) {
+  const hex = point.toString(16);
+  return point > 0xffff ? "\\U" + hex.padStart(8, "0") : "\\u" + hex.padStart(4, "0");
+}
+
+// Append a text: line ends and tabs as they are, everything else that is not to be seen as escape.
+function put(parent, text) {
+  let plain = "", hidden = "";
+  const flush = () => {
+    if (plain) parent.append(plain);
+    if (hidden) parent.append(element("span", hidden, "escape"));
+    plain = hidden = "";
+  };
+  for (const each of text) {
+    if (each !== "\n" && each !== "\t" && UNSAFE.test(each)) {
+      if (plain) flush();
+      hidden += escaped(each.codePointAt(0));
+    } else {
+      if (hidden) flush();
+      plain += each;
+    }
+  }
+  flush();
+}
+
+function cut(text, end) { // never between the halves of a character
+  return text.slice(0, /[\ud800-\udbff]/.test(text[end - 1] || "") ? end - 1 : end);
+}
+
+function drawRow(keep) {
+  const view = byId("row"), top = view.scrollTop;
+  view.replaceChildren();
+  if (mode === "help") view.append(table("What each key does", data.help));
+  else if (mode === "end" || at >= ids.length) view.append(end());
+  else for (const part of data.rows[at].parts) view.append(card(part));
+  view.scrollTop = keep ? top : 0;
+}
+
+function card(part) {
+  const made = element("section", undefined, "part"), heading = element("h2"), body = element("pre");
+  const limit = CHUNK + shown;
+  put(heading, part.name || "(no name)");
+  put(body, cut(part.text, limit));
+  if (!part.text) body.append(element("span", "(empty)", "empty"));
+  const rest = part.text.length - limit;
+  if (rest > 0) body.append(element("span", `\n… ${rest.toLocaleString("en")} more characters: space at the end shows them`, "rest"));
+  made.append(heading, body);
+  return made;
+}
+
+function table(title, pairs) {
+  const made = element("section", undefined, "page"), rows = element("table");
+  for (const [key, text] of pairs) {
+    const line = element("tr"), left = element("td");
+    left.append(element("kbd", key));
+    line.append(left, element("td", text));
+    rows.append(line);
+  }
+  made.append(element("h2", title), rows, element("p", "Any key goes back."));
+  return made;
+}
+
+function end() {
+  const made = element("section", undefined, "page"), { words } = standing();
+  const waiting = new Set(ids.filter(open)).size;
+  made.append(element("h2", waiting ? "Not every row has its verdict yet" : "Every row has its verdict"));
+  made.append(element("p", words), element("p", counts()));
+  const button = element("button", "Download the verdicts (enter)");
+  button.addEventListener("click", download);
+  made.append(button, element("p", "Then: synthgate audit import VERDICTS --plan PLAN -o LOG. b goes back to the rows."));
+  return made;
+}
+
+function drawWho() {
+  byId("who").replaceChildren();
+  put(byId("who"), reviewer + (saving ? " · saving" : ""));
+}
+
+function drawBar() {
+  const bar = byId("bar");
+  bar.replaceChildren(...ids.slice(0, 500).map((id, position) =>
+    element("i", undefined, `${(marks[id] || {}).verdict || "open"}${position === at ? " here" : ""}`)));
+}
+
+function drawKeys() {
+  const pairs = mode === "reason"
+    ? [...data.reasons.map((text, number) => [String(number + 1), text]), ["enter", "no reason"]] : KEYS;
+  byId("keys").replaceChildren(...pairs.map(([key, text]) => {
+    const made = element("button");
+    made.append(element("kbd", key));
+    put(made, text);
+    made.addEventListener("click", () => { made.blur(); press(key); });
+    return made;
+  }));
+}
+
+function drawSaid() {
+  const line = byId("said"), { verdict: said, reason: why, note: text } = mark();
+  if (line.classList.contains("problem")) return;
+  line.replaceChildren();
+  if (mode === "reason") put(line, "Fail: why?");
+  else if (said === "skip" && text && mode === "row") put(line, `note: ${text}`);
+  else if (said && mode === "row") put(line, `You said: ${said}${why ? ` (${why})` : ""}${text ? ` · note: ${text}` : ""}`);
+}
+
+function problem(text) {
+  byId("said").className = text ? "problem" : "";
+  byId("said").textContent = text;
+}
+
+function draw() {
+  const { verdict: said, words } = standing();
+  byId("place").textContent = at < ids.length ? `Row ${at + 1} of ${ids.length}` : `All ${ids.length} rows seen`;
+  drawWho();
+  byId("plan").textContent = words;
+  byId("plan").className = said;
+  drawBar();
+  drawRow(false);
+  drawKeys();
+  drawSaid();
+}
+
+load(() => {
+  move(next(-1));
+  draw();
+  if (!reviewer) askName();
+});
