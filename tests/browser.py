@@ -61,9 +61,16 @@ class Browser:
             "--window-size=1100,800", "--hide-scrollbars", "--no-first-run",
             f"--user-data-dir={self.folder / 'profile'}", "--disable-background-networking",
         ]  # fmt: skip
-        prefs = {"download.default_directory": str(self.folder), "download.prompt_for_download": False}
+        prefs = {
+            "download.default_directory": str(self.folder),
+            "download.prompt_for_download": False,
+        }
         options = {"binary": CHROMIUM, "args": arguments, "prefs": prefs}
-        wanted = {"browserName": "chrome", "goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}
+        wanted = {
+            "browserName": "chrome",
+            "goog:chromeOptions": options,
+            "goog:loggingPrefs": {"browser": "ALL"},
+        }
         found = self._call("POST", "/session", {"capabilities": {"alwaysMatch": wanted}})
         self._session = f"/session/{found['sessionId']}"
         self.pid = found["capabilities"]["goog:processID"]
@@ -115,13 +122,20 @@ class Browser:
         path.write_bytes(base64.b64decode(self._call("GET", f"{self._session}/screenshot")))
 
     def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-        done = self._client.request(method, path, json=body) if body is not None else self._client.request(method, path)
+        done = (
+            self._client.request(method, path, json=body)
+            if body is not None
+            else self._client.request(method, path)
+        )
         value = done.json()["value"]
         assert done.is_success, value
         return value
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         if self._session:
             self._client.delete(self._session)

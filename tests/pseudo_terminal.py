@@ -24,7 +24,10 @@ class PseudoTerminal:
     """A command on a terminal of its own, whose screen an emulator keeps."""
 
     def __init__(
-        self, *argv: str | Path, env: dict[str, str] | None = None, size: tuple[int, int] = (100, 30)
+        self,
+        *argv: str | Path,
+        env: dict[str, str] | None = None,
+        size: tuple[int, int] = (100, 30),
     ) -> None:
         self.screen = pyte.Screen(*size)
         self._stream = pyte.ByteStream(self.screen)
@@ -35,7 +38,7 @@ class PseudoTerminal:
         words = [sys.executable, "-m", "synthgate", *map(str, argv)]
         self.pid, self._handle = pty.fork()
         if self.pid == 0:
-            os.execve(sys.executable, words, clean)  # noqa: S606 - the command under test
+            os.execve(sys.executable, words, clean)
         self.resize(*size)
 
     def resize(self, columns: int, lines: int) -> None:
@@ -94,7 +97,10 @@ class PseudoTerminal:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.kill()
         os.close(self._handle)

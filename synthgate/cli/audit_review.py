@@ -75,7 +75,7 @@ def _review(
     io: Session, policy: AuditPolicy, rows: list[Row], plan: AuditPlan | None, shape: Shape | None
 ) -> None:
     """Review in the terminal; the edited rows are written when it ends."""
-    from synthgate.cli.reviewing import edits_beside, write_edits
+    from synthgate.cli.reviewing import edits_beside, with_provenance, write_edits
     from synthgate.labels import open_labels
 
     name = _name(policy)
@@ -86,7 +86,7 @@ def _review(
         if plan is not None:
             io.headline += f"; {desk.standing}"
         edits = policy.edits or edits_beside(policy.labels)
-        write_edits(io, policy, edits, rows, shape, log.labels)
+        write_edits(io, edits, with_provenance(io, policy, rows), shape, log.labels)
         io.manifest.findings = {"reviewer": name, "marks": desk.said, "verdict": desk.verdict}
 
 
@@ -108,12 +108,12 @@ def _desk(
     name: str,
 ) -> Desk:
     from synthgate.cli.desk import Desk
-    from synthgate.review.marks import said
+    from synthgate.review.marks import done, said
     from synthgate.review.state import REASONS, start
 
     marks, others = said(log.labels, name)
     ids = tuple(row.id for row in rows)
-    state = start(ids, marks, frozenset(others), policy.reason or REASONS)
+    state = start(ids, marks, done(log.labels, name, plan), policy.reason or REASONS)
     return Desk(rows, shape, plan, log, name, state, others)
 
 

@@ -15,6 +15,7 @@ from synthgate.review.state import Ask, Mark, State, Step
 from synthgate.review.words import plan_state, tally
 from synthgate.rows import Row
 from synthgate.sample import AuditPlan
+from synthgate.stages.audit import Verdict
 
 
 class Desk:
@@ -42,17 +43,18 @@ class Desk:
 
     @property
     def verdict(self) -> str:
-        """What the plan says of all labels so far: PASS, STOP or INCOMPLETE; "" without a plan."""
-        if self.plan is None:
-            return ""
-        return machine.standing(self.plan, self.state, self.others).verdict
+        """What the plan says of all labels so far: PASS, STOP or INCOMPLETE; "" if nothing."""
+        found = self._found
+        return found.verdict if found else ""
 
     @property
     def standing(self) -> str:
         """What the plan says of all labels so far, or the counts where there is no plan."""
-        if self.plan is None:
-            return tally(self.state)
-        return plan_state(self.plan, machine.standing(self.plan, self.state, self.others))
+        return plan_state(self.plan, self._found) if self.plan else tally(self.state)
+
+    @property
+    def _found(self) -> Verdict | None:
+        return machine.standing(self.plan, self.state, self.others) if self.plan else None
 
     @property
     def counts(self) -> str:

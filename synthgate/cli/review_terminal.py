@@ -102,7 +102,9 @@ class Terminal:
         """Take a note, typed below the row; esc leaves it as it was."""
         text = self.desk.state.mark.note
         while True:
-            prompt = Text(" note: ", style="bold").append(printable(text), style="not bold").append("▏")
+            prompt = (
+                Text(" note: ", style="bold").append(printable(text), style="not bold").append("▏")
+            )
             self._draw(screen, [prompt, Text(" enter keeps it, esc does not", style="dim")])
             key = self._key(keyboard)
             if key == "esc":

@@ -35,7 +35,7 @@ def rows_to_review(io: Session, policy: AuditPolicy) -> tuple[list[Row], AuditPl
     paths = io.options.inputs
     if len(paths) != 1 or paths[0] == "-":
         raise UsageError("name the one file of the sample; audit draw -o writes it")
-    return read_sample(io.bytes(paths[0], "sample"), paths[0], plan), plan
+    return read_sample(io.data(paths[0], "sample"), paths[0], plan), plan
 
 
 def shape_of(rows: list[Row], options: Mapping[str, Any]) -> Shape | None:
@@ -53,7 +53,6 @@ def shape_of(rows: list[Row], options: Mapping[str, Any]) -> Shape | None:
 
 def write_edits(
     io: Session,
-    policy: AuditPolicy,
     path: str,
     rows: list[Row],
     shape: Shape | None,
@@ -68,7 +67,7 @@ def write_edits(
     if not marks and not os.path.exists(path):
         return 0
     sink = io.open("edits", path, force=True)
-    for line in edited_rows(_with_provenance(io, policy, rows), shape, marks):
+    for line in edited_rows(rows, shape, marks):
         sink.write(line)
     io.note(f"{sink.rows} edited rows in {path}: verify them as any new row")
     return sink.rows
@@ -80,7 +79,7 @@ def edits_beside(log: str) -> str:
     return f"{stem}.edits{end or '.jsonl'}"
 
 
-def _with_provenance(io: Session, policy: AuditPolicy, rows: list[Row]) -> list[Row]:
+def with_provenance(io: Session, policy: AuditPolicy, rows: list[Row]) -> list[Row]:
     """Return the rows with the provenance that they have among the audited rows."""
     if not policy.rows:
         return rows

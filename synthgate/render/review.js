@@ -82,7 +82,9 @@ function judge(plan, said) {
 
 function standing() {
   if (!data.plan) return { verdict: "", words: counts() };
-  const found = judge(data.plan, ids.map((id) => (marks[id] || {}).verdict || ""));
+  if (data.plan.blind) return { verdict: "", words: "planted rows are among these: audit gate tells where the plan stands" };
+  const main = ids.slice(0, data.plan.drawn);
+  const found = judge(data.plan, main.map((id) => (marks[id] || {}).verdict || ""));
   const left = data.plan.stop_at_failures - found.failures;
   const some = (number, one, many) => `${number} more ${number === 1 ? one : many}`;
   const words = {

@@ -62,7 +62,9 @@ def _data(
     reviewer: str,
     reasons: tuple[str, ...],
 ) -> dict[str, object]:
-    key = plan.plan if plan else hashlib.sha256("".join(row.id for row in rows).encode()).hexdigest()
+    key = (
+        plan.plan if plan else hashlib.sha256("".join(row.id for row in rows).encode()).hexdigest()
+    )
     return {
         "key": key,
         "reviewer": reviewer,
@@ -80,6 +82,8 @@ def _plan(plan: AuditPlan) -> dict[str, object]:
         "share": f"{100 * plan.min_pass:g} %",
         "pass_points": plan.pass_points,
         "stop_at_failures": plan.stop_at_failures,
+        "drawn": min(plan.max_n, plan.rows),
+        "blind": bool(getattr(plan, "gold", 0)) or not plan.pass_points,
     }
 
 

@@ -139,7 +139,9 @@ def _hints(pairs: list[tuple[str, str]]) -> Text:
 def help_lines() -> list[Text]:
     """Return the page that `?` shows."""
     lines = [Text("What each key does", style="bold"), Text()]
-    lines += [Text(f"{key:>7}  ", style="bold").append(text, style="not bold") for key, text in HELP]
+    lines += [
+        Text(f"{key:>7}  ", style="bold").append(text, style="not bold") for key, text in HELP
+    ]
     return [*lines, Text(), Text("any key: back to the row", style="dim")]
 
 

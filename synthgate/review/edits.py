@@ -38,9 +38,11 @@ def as_json(payload: bytes) -> str:
         token = match[0]
         if token in b"}]":
             depth -= 1
-        if before in (b"{", b"[") and token not in (b"}", b"]"):
-            parts.append(_line(depth))
-        elif before == b"," or (token in (b"}", b"]") and before not in (b"{", b"[")):
+        if (
+            (before in (b"{", b"[") and token not in (b"}", b"]"))
+            or before == b","
+            or (token in (b"}", b"]") and before not in (b"{", b"["))
+        ):
             parts.append(_line(depth))
         parts.append(token + b" " if token == b":" else token)
         depth += token in (b"{", b"[")
@@ -71,7 +73,9 @@ def with_response(row: Row, shape: Shape | None, text: str) -> bytes:
     new = shape.with_response(row.value, text)
     changed = {key: each for key, each in new.items() if each != row.value.get(key)}
     try:
-        encoded = {key: json.dumps(each, ensure_ascii=False).encode() for key, each in changed.items()}
+        encoded = {
+            key: json.dumps(each, ensure_ascii=False).encode() for key, each in changed.items()
+        }
     except UnicodeEncodeError:
         raise InputError("the edited text is not valid Unicode") from None
     return replace(row.payload, encoded)

@@ -7,6 +7,7 @@ from typing import Any
 
 from synthgate.labels import WORST_FIRST
 from synthgate.review.state import Mark
+from synthgate.sample import AuditPlan
 
 
 def label_of(mark: Mark) -> tuple[str, dict[str, Any]]:
@@ -45,6 +46,18 @@ def said(
             theirs.setdefault(label["id"], {})[label["reviewer"]] = label["verdict"]
     worst = {i: min(by.values(), key=WORST_FIRST.index) for i, by in theirs.items()}
     return marks, worst
+
+
+def done(
+    labels: Iterable[Mapping[str, Any]], reviewer: str, plan: AuditPlan | None
+) -> frozenset[str]:
+    """Return the ids that a reviewer need not label: others did, of the overlap two of them."""
+    people: dict[str, set[str]] = {}
+    for label in labels:
+        if label["reviewer"] != reviewer:
+            people.setdefault(label["id"], set()).add(label["reviewer"])
+    twice = set(plan.sample[: getattr(plan, "overlap", 0)]) if plan else set()
+    return frozenset(i for i, names in people.items() if len(names) > (i in twice))
 
 
 def _text(label: Mapping[str, Any], key: str) -> str:

@@ -140,13 +140,17 @@ def edit(state: State, *, response: str | None = None, row: str | None = None) -
     return Step(_advanced(step.state), mark)
 
 
-def standing(plan: AuditPlan, state: State, others: Mapping[str, str]) -> Verdict:
+def standing(plan: AuditPlan, state: State, others: Mapping[str, str]) -> Verdict | None:
     """Return what the plan says of all labels so far; `others` is what other reviewers said.
 
-    Where two say different things about a row, the doubt counts, as in the gate.
+    Where two say different things about a row, the doubt counts, as in the gate. None where that
+    would tell a reviewer which rows are planted, or where nothing is to pass.
     """
+    if getattr(plan, "gold", 0) or not plan.pass_points:
+        return None
     said = {row_id: mark.verdict for row_id, mark in state.marks.items() if mark.verdict}
-    return judge(plan, {**said, **{i: v for i, v in others.items() if said.get(i, "pass") == "pass"}})
+    doubts = {i: verdict for i, verdict in others.items() if said.get(i, "pass") == "pass"}
+    return judge(plan, {**said, **doubts})
 
 
 def _reason(state: State, key: str) -> Step | None:

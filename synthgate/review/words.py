@@ -15,8 +15,10 @@ def place(state: State) -> str:
     return f"all {count} rows seen" if state.ended else f"row {state.at + 1} of {count}"
 
 
-def plan_state(plan: AuditPlan, found: Verdict) -> str:
+def plan_state(plan: AuditPlan, found: Verdict | None) -> str:
     """Return what the plan says of the labels so far, in one line."""
+    if found is None:
+        return "planted rows are among these: audit gate tells where the plan stands"
     share = f"{100 * plan.min_pass:g} %"
     if found.verdict == "PASS":
         return f"PASS at label {found.at}: {share} is shown"
