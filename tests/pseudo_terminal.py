@@ -12,7 +12,6 @@ import termios
 import time
 from fcntl import ioctl
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import pyte
@@ -38,8 +37,8 @@ class PseudoTerminal:
         words = [sys.executable, "-m", "synthgate", *map(str, argv)]
         self.pid, self._handle = pty.fork()
         if self.pid == 0:
+            ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
             os.execve(sys.executable, words, clean)
-        self.resize(*size)
 
     def resize(self, columns: int, lines: int) -> None:
         """Give the window another size."""
@@ -96,12 +95,7 @@ class PseudoTerminal:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.kill()
         os.close(self._handle)
 

@@ -57,7 +57,7 @@ def edited_elsewhere(io: Session, policy: AuditPolicy, labels: Iterable[Mapping[
     if not edits and not policy.edits:
         return
     if not policy.edits:
-        io.note(f"{len(edits)} rows were edited: --edits FILE --rows AUDITED writes the new ones")
+        io.note(f"edited rows: {len(edits)}; --edits FILE --rows AUDITED writes the new ones")
         return
     if not policy.rows:
         raise UsageError("--edits: name the audited rows with --rows FILE")

@@ -35,7 +35,8 @@ def rows_to_review(io: Session, policy: AuditPolicy) -> tuple[list[Row], AuditPl
     paths = io.options.inputs
     if len(paths) != 1 or paths[0] == "-":
         raise UsageError("name the one file of the sample; audit draw -o writes it")
-    return read_sample(io.data(paths[0], "sample"), paths[0], plan), plan
+    rows = read_sample(io.data(paths[0], "sample"), paths[0], plan)
+    return rows[: io.options.limit or None], plan
 
 
 def shape_of(rows: list[Row], options: Mapping[str, Any]) -> Shape | None:
@@ -69,7 +70,7 @@ def write_edits(
     sink = io.open("edits", path, force=True)
     for line in edited_rows(rows, shape, marks):
         sink.write(line)
-    io.note(f"{sink.rows} edited rows in {path}: verify them as any new row")
+    io.note(f"edited rows: {sink.rows}, in {path}; verify them as any new row")
     return sink.rows
 
 

@@ -35,14 +35,10 @@ def as_json(payload: bytes) -> str:
     parts: list[bytes] = []
     depth, before = 0, b""
     for match in _TOKEN.finditer(payload):
-        token = match[0]
-        if token in b"}]":
-            depth -= 1
-        if (
-            (before in (b"{", b"[") and token not in (b"}", b"]"))
-            or before == b","
-            or (token in (b"}", b"]") and before not in (b"{", b"["))
-        ):
+        token, opened = match[0], before in (b"{", b"[")
+        closing = token in (b"}", b"]")
+        depth -= closing
+        if before == b"," or opened != closing:
             parts.append(_line(depth))
         parts.append(token + b" " if token == b":" else token)
         depth += token in (b"{", b"[")

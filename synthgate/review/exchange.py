@@ -62,7 +62,7 @@ def csv_line(cells: list[str]) -> bytes:
 
 
 def header() -> bytes:
-    """Return the first line of the CSV; the mark at its start tells spreadsheets that it is UTF-8."""
+    """Return the first line of the CSV; its first bytes tell spreadsheets that it is UTF-8."""
     return b"\xef\xbb\xbf" + csv_line(list(COLUMNS))
 
 
@@ -209,7 +209,8 @@ def _compare(shown: Mapping[str, Any], held: Mapping[str, Any], where: str) -> N
     """Raise `InputError` where the prompt or the response is not what was handed out."""
     if "check" in held and held["check"] != _check(shown):
         raise InputError(
-            f"{where}: the prompt or the response was changed; what it should say goes into 'edited'"
+            f"{where}: the prompt or the response was changed; the column 'edited' is for what "
+            "the response should say"
         )
 
 
