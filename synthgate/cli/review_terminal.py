@@ -76,14 +76,14 @@ class Terminal:
 
     def _draw(self, screen: Any, foot: list[Text] | None = None) -> None:
         state, size = self.desk.state, view.body_size(self.console.size.height)
-        words = (self.desk.verdict, self.desk.standing)
+        told = (self.desk.reviewer, self.desk.verdict, self.desk.standing)
         lines, more = self._lines(size), False
         if self._body is not None and state.mode != "help":
             more = self._body.more(self.page, size)
         foot = foot or view.keys_line(state, self.page, more)
         if self.message:
             foot = [foot[0], Text(f" {printable(self.message)}", style="bold yellow")]
-        screen.update(Group(*view.screen(self.console, state, lines, words, foot)))
+        screen.update(Group(*view.screen(self.console, state, lines, told, foot)))
 
     def _lines(self, size: int) -> list[Text]:
         """Return the lines between head and foot: the row's page, the help, or the end."""

@@ -24,13 +24,14 @@ _KEYS = (
 )  # fmt: skip
 _PIECE = 2000  # characters that are wrapped at a time, so that a huge row shows at once
 _ABOVE, _BELOW = 3, 3  # lines around the row
+_WIDEST = 110  # columns of a line that can still be read
 
 
 class Body:
     """The lines of a row at one width, made as far as they are looked at."""
 
     def __init__(self, row: Row, console: Console, width: int) -> None:
-        self._console, self._width = console, width
+        self._console, self._width = console, max(10, min(width - 4, _WIDEST))
         self._source = self._lines(row)
         self._made: list[Text] = []
 
@@ -48,9 +49,9 @@ class Body:
         for count, part in enumerate(parts(row.value)):
             if count:
                 yield Text()
-            yield Text(printable(part.name) or "(no name)", style="bold cyan")
+            yield Text(f" {printable(part.name) or '(no name)'}", style="bold cyan")
             if not part.text:
-                yield Text("  (empty)", style="dim italic")
+                yield Text("   (empty)", style="dim italic")
             for line in part.text.split("\n") if part.text else ():
                 yield from self._wrapped(line)
 
@@ -60,8 +61,8 @@ class Body:
             text = Text()
             for piece, escape in shown(line[at : at + _PIECE]):
                 text.append(piece, style="reverse red" if escape else "")
-            for each in text.wrap(self._console, self._width - 2, overflow="fold"):
-                yield Text("  ").append_text(each)
+            for each in text.wrap(self._console, self._width, overflow="fold"):
+                yield Text("   ").append_text(each)
 
 
 def body_size(height: int) -> int:
@@ -70,11 +71,15 @@ def body_size(height: int) -> int:
 
 
 def screen(
-    console: Console, state: State, body: list[Text], standing: tuple[str, str], foot: list[Text]
+    console: Console,
+    state: State,
+    body: list[Text],
+    told: tuple[str, str, str],
+    foot: list[Text],
 ) -> list[Text]:
-    """Return all lines of the screen; `standing` is (PASS, STOP or "", what the plan says)."""
+    """Return all lines of the screen; `told` is (reviewer, verdict or "", what the plan says)."""
     width, height = console.size
-    lines = [_head(state, standing, width), _bar(state, width), _rule(width)]
+    lines = [_head(state, told, width), _bar(state, width), _rule(width)]
     lines += body[: body_size(height)]
     lines += [Text()] * (height - _BELOW - len(lines))
     lines += [_rule(width), *foot][:_BELOW]
@@ -84,9 +89,10 @@ def screen(
     return lines[:height]
 
 
-def _head(state: State, standing: tuple[str, str], width: int) -> Text:
-    verdict, words = standing
-    head = Text(f" {place(state)}", style="bold")
+def _head(state: State, told: tuple[str, str, str], width: int) -> Text:
+    reviewer, verdict, words = told
+    head = Text().append(f" {place(state)}", style="bold")
+    head.append(f"  {printable(reviewer)}"[:24], style="dim")
     plan = Text(words, style=COLOURS.get(verdict, "cyan"))
     gap = max(2, width - head.cell_len - plan.cell_len - 1)
     return head.append(" " * gap).append_text(plan)
@@ -102,8 +108,11 @@ def _bar(state: State, width: int) -> Text:
         said = next((m.verdict for m in marks if m.verdict not in ("", "pass")), marks[0].verdict)
         here = first <= state.at < last
         closed = not said and not state.open(state.ids[first])
-        style = COLOURS.get(said, "bright_black") + (" reverse" if here else "")
-        bar.append("━" if said or closed else "─", style=style)
+        style = COLOURS.get(said, "bright_black")
+        if here:
+            bar.append("●", style=f"bold {style if said else 'white'}")
+        else:
+            bar.append("━" if said or closed else "─", style=style)
     return bar
 
 
@@ -116,7 +125,8 @@ def keys_line(state: State, page: int, more: bool) -> list[Text]:
     if state.mode == "reason":
         pairs = [(str(number), printable(text)) for number, text in enumerate(state.reasons, 1)]
         half = (len(pairs) + 2) // 2
-        first = Text(" fail, why? ", style="bold red").append_text(_hints(pairs[: half - 1]))
+        first = Text().append(" fail, why? ", style="bold red")
+        first.append_text(_hints(pairs[: half - 1]))
         return [first, _hints([*pairs[half - 1 :], ("enter", "no reason")])]
     said = Text(" ")
     if state.mark.verdict or state.mark.note:
