@@ -201,8 +201,10 @@ def replace(payload: bytes, new: dict[str, bytes]) -> bytes:
             parts.append(member)
             continue
         key = _TOKEN.search(member)
-        colon = member.index(b":", key.end() if key else 0)
-        parts.append(member[: colon + 1] + new[name])
+        at = member.index(b":", key.end() if key else 0) + 1
+        value = member[at:]
+        before, after = len(value) - len(value.lstrip()), len(value) - len(value.rstrip())
+        parts.append(member[: at + before] + new[name] + value[len(value) - after :])
     return head + b",".join(parts) + b"}"
 
 
