@@ -57,8 +57,8 @@ def as_line(found: Mapping[str, Any], tool: str) -> bytes:
 def csv_line(cells: list[str]) -> bytes:
     """Return one line of CSV (RFC 4180), without its end."""
     out = io.StringIO()
-    csv.writer(out, lineterminator="").writerow(cells)
-    return out.getvalue().encode()
+    csv.writer(out, lineterminator="\r\n").writerow(cells)  # what it holds is also what it quotes
+    return out.getvalue().removesuffix("\r\n").encode()
 
 
 def header() -> bytes:
@@ -96,8 +96,8 @@ def labels_in(value: Value, where: str, reviewer: str) -> Iterator[dict[str, Any
 
     `reviewer` is who labelled where that is not said. Raises `InputError` with the place.
     """
-    if type(value.get("data")) is dict and type(value.get("annotations")) is list:
-        found = _label_studio(value["data"], value["annotations"], where)
+    if type(value.get("data")) is dict and "row_id" in value["data"]:
+        found = _label_studio(value["data"], value.get("annotations") or [], where)
     elif type(value.get("fields")) is dict and type(value.get("responses")) is dict:
         found = _argilla(value, where)
     elif "row_id" in value:
