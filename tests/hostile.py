@@ -5,10 +5,10 @@ from __future__ import annotations
 ACTIVE = "window.pwned = 1"
 HOSTILE = {
     "script": f"<script>{ACTIVE}</script>",
-    "handler": f'<img src=x onerror="{ACTIVE}"><b onclick="{ACTIVE}" autofocus onfocus="{ACTIVE}">x',
+    "handler": f'<img src=x onerror="{ACTIVE}"><b onclick="{ACTIVE}" autofocus onfocus="{ACTIVE}">',
     "svg": f'<svg onload="{ACTIVE}"><script>{ACTIVE}</script></svg>',
     "closing": f"</script></textarea></pre></style></title>--><script>{ACTIVE}</script><!--",
-    "frame": f'<iframe srcdoc="<script>parent.{ACTIVE}</script>"></iframe><base href="//x.invalid">',
+    "frame": f'<iframe srcdoc="<script>parent.{ACTIVE}</script>"></iframe><base href="//x">',
     "link": f'<a href="javascript:{ACTIVE}">x</a><meta http-equiv="refresh" content="0;url=//x">',
     "ansi": "\x1b[31mred\x1b[2J\x1b[1;1Hgone\x1b]0;title\x07\x1b]8;;http://x.invalid\x1b\\link",
     "controls": "a\x00b\x08\x08c\rover\x7f\x9b31m\x85\x0c",

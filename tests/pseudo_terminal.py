@@ -54,13 +54,23 @@ class PseudoTerminal:
         """Press keys."""
         os.write(self._handle, keys.encode())
 
-    def until(self, *words: str) -> str:
-        """Wait until the screen shows all of these words; return it."""
+    def until(self, *words: str, gone: str = "") -> str:
+        """Wait until the screen shows all of these words, and not another; return it.
+
+        A screen counts once nothing more comes: half of a new one may stand beside half of the old.
+        """
         end = time.monotonic() + PATIENCE
-        while not all(word in self.text for word in words):
+        while not self._quiet() or not self._shows(words, gone):
             if time.monotonic() > end or not self._pump(0.2):
                 raise AssertionError(f"the screen never showed {words}:\n{self.text}")
         return self.text
+
+    def _shows(self, words: tuple[str, ...], gone: str) -> bool:
+        text = self.text
+        return all(word in text for word in words) and not (gone and gone in text)
+
+    def _quiet(self) -> bool:
+        return not select.select([self._handle], [], [], 0.05)[0]
 
     def wait(self) -> int:
         """Wait until the command ends; return its exit code, or minus the signal."""

@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from synthgate.cli.app import invoke
 from synthgate.errors import InputError
 from synthgate.formats import named
-from synthgate.provenance import Stamp, read
+from synthgate.provenance import Stamp, emit, read
 from synthgate.review.exchange import (
     CELL,
     COLUMNS,
@@ -85,9 +86,7 @@ def back(value: Any, tool: str, reviewer: str = "") -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("tool", TOOLS)
 @given(prompt=texts, response=texts, verdict=st.sampled_from(VERDICTS), note=texts)
-def test_answers_come_back(
-    tool: str, prompt: str, response: str, verdict: str, note: str
-) -> None:
+def test_answers_come_back(tool: str, prompt: str, response: str, verdict: str, note: str) -> None:
     """Whatever the texts: the id, the verdict, who said it, and the note as it was written."""
     row = row_of(prompt, response)
     note = note.strip("'\r")
@@ -217,7 +216,9 @@ def test_there_and_back(tmp_path: Path, tool: str, name: str) -> None:
     path = tmp_path / name
     said = {row["_synthgate"]["id"]: VERDICTS[n % 4] for n, row in enumerate(sample)}
     if tool == "csv":
-        found: list[Any] = list(csv.DictReader(io.StringIO(path.read_text("utf-8-sig"), newline="")))
+        found: list[Any] = list(
+            csv.DictReader(io.StringIO(path.read_text("utf-8-sig"), newline=""))
+        )
     else:
         found = read_rows(path) if tool == "jsonl" else json.loads(path.read_text())
     assert len(found) == len(ROWS)
@@ -245,9 +246,10 @@ def test_there_and_back(tmp_path: Path, tool: str, name: str) -> None:
     assert all(row["output"].startswith("=new ") for row in edited)
 
 
-def test_a_sample_that_is_not_the_plans(tmp_path: Path) -> None:
+def test_a_sample_that_is_not_the_plans(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An edited sample ends with 6, two samples or none with 2; nothing is written."""
     drawn(tmp_path)
+    monkeypatch.chdir(tmp_path)
     text = (tmp_path / "sample.jsonl").read_text()
     (tmp_path / "other.jsonl").write_text(text.replace("What", "Who", 1))
     for words, code in (
@@ -261,7 +263,7 @@ def test_a_sample_that_is_not_the_plans(tmp_path: Path) -> None:
         ("review rows.jsonl --all --labels log.jsonl --reviewer a", 4),
         ("review rows.jsonl --all --plan plan.json --labels log.jsonl --reviewer a", 2),
     ):
-        assert audit(tmp_path, words).code == code, words
+        assert invoke(["audit", *words.split()]) == code, words
     names = {path.name for path in tmp_path.iterdir()}
     assert not names & {"out.jsonl", "log.jsonl", "h", "l"}
 
@@ -278,7 +280,14 @@ def test_keys_come_as_lines_where_there_is_no_terminal(tmp_path: Path) -> None:
     assert done.code == 0 and done.out == b""
     plan = json.loads((tmp_path / "plan.json").read_text())
     labels = logged(tmp_path / "log.jsonl", plan)
-    assert [each["verdict"] for each in labels] == ["pass", "fail", "fail", "skip", "unsure", "fail"]
+    assert [each["verdict"] for each in labels] == [
+        "pass",
+        "fail",
+        "fail",
+        "skip",
+        "unsure",
+        "fail",
+    ]
     assert labels[2]["reason"] == "incomplete" and labels[4]["note"] == "a note \x1b[31m"
     assert all(each["reviewer"] == "ann" and each["ms"] >= 0 for each in labels)
     hidden = {each for each in done.err if printable(each) != each} - {"\n"}
@@ -290,8 +299,6 @@ def test_keys_come_as_lines_where_there_is_no_terminal(tmp_path: Path) -> None:
 def test_rows_that_need_a_person_are_reviewed_each(tmp_path: Path) -> None:
     """`--all` shows the rows with `needs: human` of a set, and `verify` releases by the log."""
     rows = [read(b'{"input":"q","output":"%d"}' % n, "x", 1, Stamp().provenance) for n in range(6)]
-    from synthgate.provenance import emit
-
     marked = [emit(row.marked(needs="human" if n % 2 else "")) for n, row in enumerate(rows)]
     write_rows(tmp_path / "rows.jsonl", marked)
     review = "audit review --all rows.jsonl --labels log.jsonl --reviewer ann"

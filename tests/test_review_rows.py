@@ -34,10 +34,10 @@ texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 leaves = st.none() | st.booleans() | st.integers() | texts
 values = st.dictionaries(
     texts.filter(lambda key: not key.startswith("_")),
-    st.recursive(leaves, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3)),
+    st.recursive(leaves, lambda each: st.lists(each) | st.dictionaries(texts, each), max_leaves=9),
     min_size=1,
     max_size=4,
-)  # fmt: skip
+)
 
 
 def row_of(payload: bytes) -> Row:
@@ -68,7 +68,8 @@ def test_numbers_and_escapes_survive_an_edit() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "{}", "{", '{"a":1,"a":2}', '{"_synthgate":{}}', '{"a":NaN}', '"x"', "\ud800"]
+    "text",
+    ["", "[]", "{}", "{", '{"a":1,"a":2}', '{"_synthgate":{}}', '{"a":NaN}', '"x"', "\ud800"],
 )
 def test_an_edit_that_is_no_row_is_refused(text: str) -> None:
     """What the reader would refuse, an editor may not bring in."""
@@ -146,7 +147,9 @@ def test_every_text_of_a_row_is_shown(value: dict[str, Any]) -> None:
     found = parts(value)
     assert [part.name for part in found] == list(value)
     for part, content in zip(found, value.values(), strict=True):
-        assert part.text == content if isinstance(content, str) else json.loads(part.text) == content
+        assert (
+            part.text == content if isinstance(content, str) else json.loads(part.text) == content
+        )
 
 
 def test_a_chat_is_shown_by_its_turns() -> None:
@@ -227,18 +230,15 @@ def test_edits_go_through_verify_again(tmp_path: Path) -> None:
         for row in sample
     ]
     write_rows(tmp_path / "said.jsonl", said)
-    done = synthgate(
-        *"audit import said.jsonl --plan plan.json -o log.jsonl".split(),
-        *"--edits edits.jsonl --rows rows.jsonl".split(),
-        cwd=tmp_path,
-    )
+    words = "audit import said.jsonl --plan plan.json -o log.jsonl"
+    more = "--edits edits.jsonl --rows rows.jsonl"
+    done = synthgate(*words.split(), *more.split(), cwd=tmp_path)
     assert (done.code, "edited rows: 3" in done.err) == (0, True)
     (tmp_path / "rule.json").write_text('[{"field":"output","equals":"right"}]')
     done = synthgate("verify", "edits.jsonl", "--check", "rule:rule.json", cwd=tmp_path)
     assert (done.code, len(done.rows)) == (0, 3)
     parents = {row["_synthgate"]["parents"] for row in done.rows}
     assert parents == {row["_synthgate"]["id"] for row in sample}
-    gate = synthgate(
-        *"audit gate rows.jsonl --plan plan.json --labels log.jsonl".split(), cwd=tmp_path
-    )
+    words = "audit gate rows.jsonl --plan plan.json --labels log.jsonl"
+    gate = synthgate(*words.split(), cwd=tmp_path)
     assert gate.code == 3 and gate.out == b""

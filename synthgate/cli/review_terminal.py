@@ -19,6 +19,7 @@ from synthgate.errors import UsageError
 from synthgate.render import review_screen as view
 from synthgate.text import printable
 
+_PAGES = ("space", "down", "up", "home", "end")
 _WAIT = 0.5  # seconds between looks at the size of the window
 
 
@@ -52,8 +53,8 @@ class Terminal:
             self._draw(screen)
             key = self._key(keyboard)
             self.message = ""
-            if key in ("space", "down", "up") and self.desk.state.mode == "row":
-                self._turn(-1 if key == "up" else 1)
+            if key in _PAGES and self.desk.state.mode == "row":
+                self._turn(key)
                 continue
             asked = self.desk.press(key)
             if asked:
@@ -67,11 +68,15 @@ class Terminal:
                 return ""
         return key
 
-    def _turn(self, step: int) -> None:
+    def _turn(self, key: str) -> None:
+        """Go to another page of the row."""
         size = view.body_size(self.console.size.height)
-        if step < 0:
-            self.page = max(0, self.page - 1)
-        elif self._body is not None and self._body.more(self.page, size):
+        self._lines(size)  # of the window as it is now
+        if key in ("up", "home") or self._body is None:
+            self.page = max(0, self.page - 1) if key == "up" else 0
+        elif key == "end":
+            self.page = self._body.last(size)
+        elif self._body.more(self.page, size):
             self.page += 1
 
     def _draw(self, screen: Any, foot: list[Text] | None = None) -> None:

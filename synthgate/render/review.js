@@ -5,6 +5,7 @@
 const data = JSON.parse(document.getElementById("data").textContent);
 const ids = data.rows.map((row) => row.id);
 const CHUNK = 20000; // characters of a text that are shown at a time
+const PAGES = ["space", "down", "up", "home", "end"];
 const VERDICTS = { p: "pass", f: "fail", u: "unsure" };
 const KEYS = [["p", "pass"], ["f", "fail"], ["e", "edit"], ["u", "unsure"], ["n", "note"],
   ["b", "back"], ["space", "page"], ["?", "help"], ["q", "end, download"]];
@@ -120,8 +121,7 @@ function press(key) {
   else if (key in VERDICTS) verdict(VERDICTS[key]);
   else if (key === "n") return note();
   else if (key === "e" || key === "E") return edit(key === "E");
-  else if (key === "space" || key === "down") return page(1);
-  else if (key === "up") return page(-1);
+  else if (PAGES.includes(key)) return turn(key);
   return draw();
 }
 
@@ -166,11 +166,19 @@ function valid(text) {
   }
 }
 
-function page(step) {
+function turn(key) {
+  const view = byId("row");
+  if (key === "home") view.scrollTop = 0;
+  else if (key === "up") view.scrollBy(0, -0.9 * view.clientHeight);
+  else if (key !== "end") page();
+  else { shown = Infinity; drawRow(true); view.scrollTop = view.scrollHeight; }
+}
+
+function page() {
   const view = byId("row");
   const bottom = view.scrollTop + view.clientHeight >= view.scrollHeight - 2;
-  if (step > 0 && bottom && more()) { shown += CHUNK; drawRow(true); }
-  view.scrollBy(0, step * 0.9 * view.clientHeight);
+  if (bottom && more()) { shown += CHUNK; drawRow(true); }
+  view.scrollBy(0, 0.9 * view.clientHeight);
 }
 
 function more() {
@@ -216,12 +224,12 @@ document.addEventListener("keydown", (event) => {
     return;
   }
   const names = { Enter: "enter", " ": "space", Escape: "esc", ArrowRight: "right", ArrowLeft: "left",
-    ArrowDown: "down", ArrowUp: "up", PageDown: "space", PageUp: "up" };
+    ArrowDown: "down", ArrowUp: "up", PageDown: "space", PageUp: "up", Home: "home", End: "end" };
   const key = names[event.key] || event.key;
-  const moves = ["space", "down", "up"].includes(key) && mode === "row";
+  const moves = PAGES.includes(key) && mode === "row";
   if (event.ctrlKey || (event.repeat && !moves)) return; // a key that is held down is no verdict
   if (event.target instanceof HTMLButtonElement && key === "enter") return;
-  if (key.length === 1 || key in { enter: 1, space: 1, esc: 1, right: 1, left: 1, down: 1, up: 1 }) {
+  if (key.length === 1 || event.key in names) {
     event.preventDefault();
     press(key);
   }

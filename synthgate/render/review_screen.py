@@ -45,6 +45,11 @@ class Body:
         """Tell whether there is a page behind this one."""
         return bool(self.page(number + 1, size))
 
+    def last(self, size: int) -> int:
+        """Return the number of the last page; every line is made for it."""
+        self._made += self._source
+        return max(0, (len(self._made) - 1) // size)
+
     def _lines(self, row: Row) -> Iterator[Text]:
         for count, part in enumerate(parts(row.value)):
             if count:

@@ -28,7 +28,7 @@ HELP = (
     ("n", "note on this row"),
     ("b", "back to the row before"),
     ("← →", "move without a verdict"),
-    ("space", "next page of a long row"),
+    ("space", "next page of a long row; up, home and end too"),
     ("?", "these keys"),
     ("q", "end; the same command goes on from here"),
 )
