@@ -39,9 +39,9 @@ class Browser:
 
     def __enter__(self) -> Self:
         log = self.folder / "driver.log"
-        self.driver = subprocess.Popen(
-            [str(DRIVER), "--port=0"], stdout=log.open("wb"), stderr=subprocess.STDOUT
-        )
+        with log.open("wb") as file:
+            words = [str(DRIVER), "--port=0"]
+            self.driver = subprocess.Popen(words, stdout=file, stderr=subprocess.STDOUT)
         self._client = httpx.Client(base_url=self._address(log), timeout=PATIENCE)
         self.start()
         return self
