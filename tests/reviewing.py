@@ -9,14 +9,17 @@ from typing import Any
 
 from synthgate.cli.app import invoke
 from synthgate.labels import Chain
+from synthgate.provenance import Stamp, emit, read
 from tests.conftest import read_rows, write_rows
 
 PLAIN = [{"input": f"What is {n} + 0?", "output": f"{n}"} for n in range(400)]
 
 
 def drawn(folder: Path, rows: Sequence[Any] = PLAIN, *more: str) -> list[dict[str, Any]]:
-    """Lay out `rows.jsonl`, `sample.jsonl` and `plan.json`; return the sample."""
-    write_rows(folder / "rows.jsonl", rows)
+    """Lay out verified rows in `rows.jsonl`, `sample.jsonl` and `plan.json`; return the sample."""
+    stamp = Stamp(source="rows.jsonl", generator="m", generation=1).provenance
+    found = [read(json.dumps(row).encode(), "rows.jsonl", 1, stamp) for row in rows]
+    write_rows(folder / "rows.jsonl", [emit(row.marked(verified_by="rule")) for row in found])
     names = ["-o", str(folder / "sample.jsonl"), "--plan", str(folder / "plan.json")]
     assert invoke(["audit", "draw", str(folder / "rows.jsonl"), *names, "-q", *more]) == 0
     return read_rows(folder / "sample.jsonl")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from synthgate.errors import InputError, Stale
@@ -44,6 +44,7 @@ def row_of(payload: bytes) -> Row:
     return read(payload, "rows.jsonl", 1, Stamp(generation=1, generator="m").provenance)
 
 
+@settings(max_examples=40)
 @given(values, st.booleans())
 def test_json_is_edited_without_changing_a_token(value: dict[str, Any], plain: bool) -> None:
     """Indented for the editor and put on one line again, a row has the same tokens in order."""
@@ -141,6 +142,7 @@ def test_only_the_last_word_of_each_person_is_an_edit() -> None:
     assert found == {"b": [Mark("edit", response="x"), Mark("edit", row='{"x":1}')]}
 
 
+@settings(max_examples=40)
 @given(values)
 def test_every_text_of_a_row_is_shown(value: dict[str, Any]) -> None:
     """Nothing of a row is hidden from a reviewer: each value stands in some part, as it is."""
