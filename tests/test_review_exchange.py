@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from synthgate.cli.app import invoke
 from synthgate.errors import InputError
 from synthgate.formats import named
-from synthgate.provenance import Stamp, emit, read
+from synthgate.provenance import Stamp, read
 from synthgate.review.exchange import (
     CELL,
     COLUMNS,
@@ -30,7 +30,7 @@ from synthgate.rows import Row
 from synthgate.text import printable
 from tests.conftest import Done, read_rows, synthgate, write_rows
 from tests.hostile import HOSTILE, HUGE
-from tests.reviewing import drawn, few, last_said, logged
+from tests.reviewing import drawn, few, last_said
 
 SHAPE = named("input/output")
 TOOLS = ("jsonl", "csv", "label-studio", "argilla")
@@ -266,46 +266,3 @@ def test_a_sample_that_is_not_the_plans(tmp_path: Path, monkeypatch: pytest.Monk
         assert invoke(["audit", *words.split()]) == code, words
     names = {path.name for path in tmp_path.iterdir()}
     assert not names & {"out.jsonl", "log.jsonl", "h", "l"}
-
-
-# --- without a screen -------------------------------------------------------------------
-
-
-def test_keys_come_as_lines_where_there_is_no_terminal(tmp_path: Path) -> None:
-    """The same machine from a pipe; rows and notes are plain text whatever is in them."""
-    drawn(tmp_path, ROWS, *few(ROWS))
-    keys = b"p\nf 2\nn a note \x1b[31m\nu\nb\nf\n?\nq\np\n"
-    review = "audit review sample.jsonl --plan plan.json --labels log.jsonl --reviewer ann"
-    done = synthgate(*review.split(), stdin=keys, cwd=tmp_path)
-    assert done.code == 0 and done.out == b""
-    plan = json.loads((tmp_path / "plan.json").read_text())
-    labels = logged(tmp_path / "log.jsonl", plan)
-    assert [each["verdict"] for each in labels] == [
-        "pass",
-        "fail",
-        "fail",
-        "skip",
-        "unsure",
-        "fail",
-    ]
-    assert labels[2]["reason"] == "incomplete" and labels[4]["note"] == "a note \x1b[31m"
-    assert all(each["reviewer"] == "ann" and each["ms"] >= 0 for each in labels)
-    hidden = {each for each in done.err if printable(each) != each} - {"\n"}
-    assert not hidden
-    again = synthgate(*review.split(), "--dry-run", stdin=b"q\n", cwd=tmp_path)
-    assert f"row 4 of {len(ROWS)}" in again.err
-
-
-def test_rows_that_need_a_person_are_reviewed_each(tmp_path: Path) -> None:
-    """`--all` shows the rows with `needs: human` of a set, and `verify` releases by the log."""
-    rows = [read(b'{"input":"q","output":"%d"}' % n, "x", 1, Stamp().provenance) for n in range(6)]
-    marked = [emit(row.marked(needs="human" if n % 2 else "")) for n, row in enumerate(rows)]
-    write_rows(tmp_path / "rows.jsonl", marked)
-    review = "audit review --all rows.jsonl --labels log.jsonl --reviewer ann"
-    done = synthgate(*review.split(), stdin=b"p\np\nf\n\n", cwd=tmp_path)
-    assert done.code == 0 and "row 1 of 3" in done.err
-    labels = logged(tmp_path / "log.jsonl")
-    assert [each["verdict"] for each in labels] == ["pass", "pass", "fail"]
-    done = synthgate("verify", "rows.jsonl", "--check", "human:log.jsonl", cwd=tmp_path)
-    passed = {row["output"]: row["_synthgate"]["needs"] for row in done.rows}
-    assert passed == {"1": "", "3": ""}

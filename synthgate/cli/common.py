@@ -157,13 +157,9 @@ class Session(contextlib.ExitStack):
 
     def text(self, path: str, role: str) -> str:
         """Return the text of a small file that is consulted; the manifest names it."""
-        return decoded(path, self.data(path, role))
-
-    def data(self, path: str, role: str) -> bytes:
-        """Return a small file that is consulted as it is; the manifest names it."""
         data = read_file(path)
         self.consulted.append(Stream(path, hashlib.sha256(data).hexdigest(), 0, role))
-        return data
+        return decoded(path, data)
 
     def _shape(self, head: list[Row], shapes: tuple[Shape, ...], what: str = "format") -> Shape:
         shape, how = find_shape(head, shapes, self.options.values)

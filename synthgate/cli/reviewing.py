@@ -35,7 +35,7 @@ def rows_to_review(io: Session, policy: AuditPolicy) -> tuple[list[Row], AuditPl
     paths = io.options.inputs
     if len(paths) != 1 or paths[0] == "-":
         raise UsageError("name the one file of the sample; audit draw -o writes it")
-    rows = read_sample(io.data(paths[0], "sample"), paths[0], plan)
+    rows = read_sample(io.text(paths[0], "sample").encode(), paths[0], plan)
     return rows[: io.options.limit or None], plan
 
 

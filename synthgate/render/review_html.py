@@ -29,7 +29,7 @@ def page(
     Its Content-Security-Policy lets nothing load and nothing run but the one script and the one
     style that its hashes name; rows are data in it, and its script sets them as text only.
     """
-    style, script = _asset("review.css"), _asset("review.js")
+    style, script = _asset("review.css"), _asset("review.js") + _asset("review_page.js")
     fields = {
         "CSP": html.escape(policy(script, style), quote=True),
         "TITLE": "synthgate audit review",
