@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from synthgate.provenance import Stamp, emit, read
 from synthgate.text import printable
 from tests.conftest import synthgate, write_rows
@@ -35,8 +37,24 @@ def test_keys_come_as_lines_where_there_is_no_terminal(tmp_path: Path) -> None:
     assert all(each["reviewer"] == "ann" and each["ms"] >= 0 for each in labels)
     hidden = {each for each in done.err if printable(each) != each} - {"\n"}
     assert not hidden
-    again = synthgate(*review.split(), "--dry-run", stdin=b"q\n", cwd=tmp_path)
+    again = synthgate(*review.split(), stdin=b"q\n", cwd=tmp_path)
     assert f"row 4 of {len(ROWS)}" in again.err
+    dry = synthgate(*review.split(), "--dry-run", stdin=b"p\n", cwd=tmp_path)
+    assert (dry.code, len(logged(tmp_path / "log.jsonl", plan))) == (2, 6)
+
+
+@pytest.mark.parametrize("name", ["rows.jsonl", "sample.jsonl", "plain.jsonl", "cut.jsonl"])
+def test_a_file_that_is_no_log_is_not_touched(tmp_path: Path, name: str) -> None:
+    """Rows, samples and plain label lines named as the log end with 4, and keep every byte."""
+    sample = drawn(tmp_path, ROWS, *few(ROWS))
+    label = {"id": sample[0]["_synthgate"]["id"], "verdict": "pass", "reviewer": "x"}
+    (tmp_path / "plain.jsonl").write_text(json.dumps(label))
+    (tmp_path / "cut.jsonl").write_bytes((tmp_path / "rows.jsonl").read_bytes()[:-1])
+    before = (tmp_path / name).read_bytes()
+    review = f"audit review sample.jsonl --plan plan.json --labels {name} --reviewer ann"
+    done = synthgate(*review.split(), stdin=b"p\n", cwd=tmp_path)
+    assert (done.code, "is no label log" in done.err) == (4, True)
+    assert (tmp_path / name).read_bytes() == before
 
 
 def test_rows_that_need_a_person_are_reviewed_each(tmp_path: Path) -> None:

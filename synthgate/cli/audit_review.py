@@ -37,7 +37,7 @@ def run(io: Session, policy: AuditPolicy) -> None:
     """Show the rows and keep what is said, or write the page that does."""
     from synthgate.cli.reviewing import rows_to_review, shape_of
 
-    _refuse(policy)
+    _refuse(io, policy)
     rows, plan = rows_to_review(io, policy)
     shape = shape_of(rows, io.options.values)
     if policy.html:
@@ -46,7 +46,7 @@ def run(io: Session, policy: AuditPolicy) -> None:
         _review(io, policy, rows, plan, shape)
 
 
-def _refuse(policy: AuditPolicy) -> None:
+def _refuse(io: Session, policy: AuditPolicy) -> None:
     """Refuse what does not go together, before anything is read."""
     from synthgate.errors import UsageError
     from synthgate.review.state import REASONS
@@ -55,6 +55,8 @@ def _refuse(policy: AuditPolicy) -> None:
         raise UsageError("name the label log with --labels FILE, or a page with --html FILE")
     if policy.labels and policy.html:
         raise UsageError("--html: verdicts come back with audit import, not with --labels")
+    if policy.labels and io.options.dry_run:
+        raise UsageError("--dry-run: a review writes down what is said when it is said")
     if len(policy.reason) > len(REASONS):
         raise UsageError(f"--reason: at most {len(REASONS)}, one a digit")
 
@@ -75,10 +77,16 @@ def _review(
     io: Session, policy: AuditPolicy, rows: list[Row], plan: AuditPlan | None, shape: Shape | None
 ) -> None:
     """Review in the terminal; the edited rows are written when it ends."""
-    from synthgate.cli.reviewing import edits_beside, with_provenance, write_edits
+    from synthgate.cli.reviewing import (
+        edits_beside,
+        refuse_other_file,
+        with_provenance,
+        write_edits,
+    )
     from synthgate.labels import open_labels
 
     name = _name(policy)
+    refuse_other_file(policy.labels)
     with open_labels(policy.labels, plan.plan if plan else "") as log:
         desk = _desk(policy, rows, plan, shape, log, name)
         _work(desk)

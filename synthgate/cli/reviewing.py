@@ -12,11 +12,12 @@ from synthgate.cli.audit_import import read_plan_of
 from synthgate.cli.common import Session
 from synthgate.cli.shapes import find_shape
 from synthgate.config import AuditPolicy
-from synthgate.errors import InputError, UsageError
+from synthgate.errors import BadLine, InputError, UsageError
 from synthgate.formats import SHAPES, Shape
+from synthgate.jsonl import open_log
 from synthgate.review.edits import edited_rows, edits_in
 from synthgate.review.items import read_sample, waiting
-from synthgate.rows import Row
+from synthgate.rows import Row, parse
 from synthgate.sample import AuditPlan
 
 
@@ -50,6 +51,23 @@ def shape_of(rows: list[Row], options: Mapping[str, Any]) -> Shape | None:
         if any(options.get(key) for key in ("format", "prompt_field", "response_field")):
             raise
         return None
+
+
+def refuse_other_file(path: str) -> None:
+    """Raise `InputError` where --labels names a file that is no label log.
+
+    Opening a log takes a torn last line off; rows without a last line end must not lose theirs.
+    """
+    if not os.path.exists(path):
+        return
+    with open_log(path, write=False) as log:
+        _, first = next(log.lines(), (0, b""))
+    try:
+        linked = not first or "prev" in parse(first)
+    except BadLine:
+        linked = first.startswith(b'{"id":"')  # the torn first line of a killed review
+    if not linked:
+        raise InputError(f"{path}: is no label log; audit import makes one of label lines")
 
 
 def write_edits(

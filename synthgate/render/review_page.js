@@ -77,7 +77,7 @@ function download() {
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10000);
   problem("");
-  byId("said").textContent = `${link.download}: take it with audit import`;
+  byId("said").textContent = `downloaded ${link.download}`;
 }
 
 // --- drawing -----------------------------------------------------------------------------
@@ -158,7 +158,8 @@ function end() {
   made.append(element("p", words), element("p", counts()));
   const button = element("button", "Download the verdicts (enter)");
   button.addEventListener("click", download);
-  made.append(button, element("p", "Then: synthgate audit import VERDICTS --plan PLAN -o LOG. b goes back to the rows."));
+  const then = data.plan ? "audit import VERDICTS --plan PLAN -o LOG" : "verify ROWS --check human:VERDICTS";
+  made.append(button, element("p", `Then: synthgate ${then}. b goes back to the rows.`));
   return made;
 }
 

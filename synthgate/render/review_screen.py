@@ -97,7 +97,11 @@ def screen(
 def _head(state: State, told: tuple[str, str, str], width: int) -> Text:
     reviewer, verdict, words = told
     head = Text().append(f" {place(state)}", style="bold")
-    head.append(f"  {printable(reviewer)}"[:24], style="dim")
+    name = f"  {printable(reviewer)}"[:24]
+    if head.cell_len + len(name) + len(words) + 3 <= width:
+        head.append(name, style="dim")
+    else:  # a narrow window: the plan's state matters more
+        words = words.replace(" more", "")
     plan = Text(words, style=COLOURS.get(verdict, "cyan"))
     gap = max(2, width - head.cell_len - plan.cell_len - 1)
     return head.append(" " * gap).append_text(plan)
