@@ -123,7 +123,8 @@ class Said:
         if chained:
             before = self.by_id.setdefault(label.id, {}).get(label.reviewer)
             self.by_id[label.id][label.reviewer] = label
-            self.changed += before is not None and before.verdict != label.verdict
+            taken_back = before is not None and before.verdict not in (label.verdict, "skip")
+            self.changed += taken_back
             return True
         known = self.by_id.setdefault(label.id, {}).setdefault(label.reviewer, label)
         if known.verdict != label.verdict:

@@ -175,6 +175,39 @@ def _refuse_foreign(ours: set[str], claimed: Any, reject: Any, value: Value) -> 
         raise BadLine("foreign_synthgate", f"{OURS} has a generation or confidence out of range")
 
 
+def taken_apart(raw: bytes) -> tuple[bytes, Value, Any]:
+    """Return (payload, value, what stood at `_synthgate`) of a line, whatever stood there.
+
+    For lines whose `_synthgate` is cut down, such as those of an audit's sample. Raises `BadLine`.
+    """
+    value = parse(raw)
+    ours = {key for key in (OURS, REJECT) if key in value}
+    claimed = value.pop(OURS, None)
+    value.pop(REJECT, None)
+    return (_cut(raw, ours) if ours else raw), value, claimed
+
+
+def edited(provenance: Provenance, row_id: str) -> Provenance:
+    """Return the provenance of a row that was edited into one with another id."""
+    return _void(provenance, row_id)
+
+
+def replace(payload: bytes, new: dict[str, bytes]) -> bytes:
+    """Return a JSON object's bytes with other values at some of its keys; no other byte changes."""
+    head = payload[: payload.index(b"{") + 1]
+    parts = []
+    for name, member in _members(payload, len(head)):
+        if name not in new:
+            parts.append(member)
+            continue
+        key = _TOKEN.search(member)
+        at = member.index(b":", key.end() if key else 0) + 1
+        value = member[at:]
+        before, after = len(value) - len(value.lstrip()), len(value) - len(value.rstrip())
+        parts.append(member[: at + before] + new[name] + value[len(value) - after :])
+    return head + b",".join(parts) + b"}"
+
+
 def _void(provenance: Provenance, row_id: str) -> Provenance:
     """Return the provenance of an edited row: a child of the old one, verified by nothing."""
     return msgspec.structs.replace(

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from hashlib import blake2b
 
-_UNSAFE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f"
-    "\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff\ud800-\udfff]"
-)
+# Control, bidirectional and invisible characters: what a reader cannot see, or what changes what
+# is seen. Pairs of first and last, so that a page's own script can use the same ones.
+UNSAFE = (
+    (0x00, 0x1F), (0x7F, 0x9F), (0xAD, 0xAD), (0x34F, 0x34F), (0x61C, 0x61C), (0x115F, 0x1160),
+    (0x17B4, 0x17B5), (0x180B, 0x180F), (0x200B, 0x200F), (0x2028, 0x202E), (0x2060, 0x206F),
+    (0x2800, 0x2800), (0x3164, 0x3164), (0xD800, 0xDFFF), (0xFE00, 0xFE0E), (0xFEFF, 0xFEFF),
+    (0xFFA0, 0xFFA0), (0xFFF9, 0xFFFB), (0xE0000, 0xE0FFF),
+)  # fmt: skip
+_UNSAFE = re.compile("[" + "".join(f"{chr(low)}-{chr(high)}" for low, high in UNSAFE) + "]")
 # ASCII to lower case, and what `str.split` parts at to a blank.
 _FOLD = bytes(32 if chr(code).isspace() else ord(chr(code).lower()) for code in range(128)) + bytes(
     range(128, 256)
@@ -71,6 +77,21 @@ def printable(text: str) -> str:
     reorder what a reader sees.
     """
     return _UNSAFE.sub(_escape, text)
+
+
+def shown(line: str) -> Iterator[tuple[str, bool]]:
+    """Yield (piece, whether it is an escape) of one line of text, as `printable` would show it.
+
+    A reader can then tell an escape from a text that spells one.
+    """
+    at = 0
+    for match in _UNSAFE.finditer(line):
+        if match.start() > at:
+            yield line[at : match.start()], False
+        yield _escape(match), True
+        at = match.end()
+    if at < len(line):
+        yield line[at:], False
 
 
 def _escape(match: re.Match[str]) -> str:

@@ -15,7 +15,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 COMMANDS = (
-    "generate", "dedupe", "cluster-cap", "verify", "audit draw", "audit import", "audit gate",
+    "generate", "dedupe", "cluster-cap", "verify", "audit draw", "audit review",
+    "audit export", "audit import", "audit gate",
     "blend", "report", "run", "init", "demo",
 )  # fmt: skip
 

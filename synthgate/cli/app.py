@@ -40,7 +40,7 @@ COMMANDS = {
     "dedupe": "drop what is invalid and what says the same again",
     "cluster-cap": "cap the rows of one semantic cluster",
     "verify": "check every candidate with something other than its generator",
-    "audit": "a human sample with a proven bound: draw, import, gate",
+    "audit": "a human sample with a proven bound: draw, review, export, import, gate",
     "blend": "mix verified synthetic rows with real ones at an exact fraction",
     "report": "what the pipeline did: funnel, rejects, audit, mix, provenance",
     "run": "the whole pipeline from one synthgate.toml into one run folder",
@@ -49,6 +49,8 @@ COMMANDS = {
 }
 AUDIT = {
     "draw": "freeze the set and draw the sample that people label",
+    "review": "label the sample in the terminal, or write a page that does it in a browser",
+    "export": "the sample for another tool: JSONL, CSV, Label Studio, Argilla",
     "import": "check label lines against the plan and write the label log",
     "gate": "let the rows through only if the labels prove the set",
 }

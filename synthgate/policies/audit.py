@@ -41,3 +41,10 @@ class AuditPolicy(Settings):
     report: Annotated[str, Flag("where the verdict goes in that form [default: stderr]", (), "FILE")] = ""
     calibration: Annotated[str, Flag("measured precision of the checks that verified these rows, written or added to", (), "FILE")] = ""
     evidence: Annotated[str, Flag("evidence of verify about these rows, for --calibration", (), "FILE")] = ""
+    reviewer: Annotated[str, Flag("your name in the label log [default: $USER]", (), "NAME")] = ""
+    html: Annotated[str, Flag("write the reviewer as one page for a browser, instead", (), "FILE")] = ""
+    all_waiting: Annotated[bool, Flag("review every row that says needs: human, instead of a sample", ("--all",))] = False
+    edits: Annotated[str, Flag("where rows that reviewers wrote instead go, for verify", (), "FILE")] = ""
+    rows: Annotated[tuple[str, ...], Flag("the audited rows: edited rows take their provenance from them; repeatable", (), "FILE")] = ()
+    reason: Annotated[tuple[str, ...], Flag("reasons of a fail, in place of the usual nine; repeatable", (), "TEXT")] = ()
+    to: Annotated[Literal["jsonl", "csv", "label-studio", "argilla"], Flag("format of the tool that people will label with")] = "jsonl"
