@@ -11,6 +11,7 @@ from synthgate.jsonl.appending import Log, open_log
 from synthgate.jsonl.leaves import HeldPages, Leaf, Pages
 from synthgate.jsonl.paged import FilePages
 from synthgate.jsonl.reading import MAX_LINE, BadLineSink, Source, expand, read_file
+from synthgate.jsonl.recall import Recall
 from synthgate.jsonl.shelf import Shelf
 from synthgate.jsonl.writing import Sink, locked, open_sink, write_file
 
@@ -22,6 +23,7 @@ __all__ = [
     "Leaf",
     "Log",
     "Pages",
+    "Recall",
     "Shelf",
     "Sink",
     "Source",

@@ -1,0 +1,80 @@
+"""Rows of one kind that nearly repeat rows of another: real ones that a generator wrote.
+
+Candidates share a band key or all of their normalised text; each is then compared exactly, on
+prompt and response apart, with at most 64 of those that share most keys with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from synthgate.near.scan import Texts, sides
+from synthgate.near.shingles import jaccard, shingled
+from synthgate.near.survey import Survey
+
+Array = Any
+Reader = Callable[[Sequence[int]], Iterator[Texts]]
+_COMPARED = 64  # of one row
+_OF_A_KEY = 64
+_PAIRS = 2_000  # read and compared at a time
+_EVEN = 1e-9
+
+
+def candidates(known: Survey, first: Array, second: Array) -> tuple[Array, Array]:
+    """Return (row of `first`, row of `second`) of pairs that share a key, int64, by rows.
+
+    Of the rows that share a key with one, those with the smallest digests count: the order in
+    which rows came decides nothing.
+    """
+    ordered = first[np.lexsort((known.digests[first, 1], known.digests[first, 0]))]
+    found = [_sharing(known.digests[:, 0], ordered, second)]
+    for band in range(known.bands[0].shape[1] if known.bands else 0):
+        keys = np.concatenate([part[:, band] for part in known.bands])
+        found.append(_sharing(keys, ordered, second))
+    pairs, times = np.unique(np.concatenate(found), axis=0, return_counts=True)
+    order = np.lexsort((pairs[:, 1], -times, pairs[:, 0]))
+    pairs = pairs[order]
+    ranks = np.arange(len(pairs)) - np.searchsorted(pairs[:, 0], pairs[:, 0])
+    pairs = pairs[ranks < _COMPARED]
+    return pairs[:, 1], pairs[:, 0]
+
+
+def _sharing(keys: Array, first: Array, second: Array) -> Array:
+    """Return the (second, first) pairs of one key: int64, (pairs, 2)."""
+    ordered = first[np.argsort(keys[first], kind="stable")]
+    theirs = keys[ordered]
+    starts = np.searchsorted(theirs, keys[second])
+    counts = np.minimum(np.searchsorted(theirs, keys[second], side="right") - starts, _OF_A_KEY)
+    hit = counts > 0
+    starts, counts, rows = starts[hit], counts[hit], second[hit]
+    within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    return np.stack([np.repeat(rows, counts), ordered[np.repeat(starts, counts) + within]], 1)
+
+
+def twins(
+    pairs: tuple[Array, Array], read: Reader, threshold: float
+) -> Iterator[tuple[int, int, float]]:
+    """Yield (row of first, row of second, similarity) of the pairs that are near.
+
+    `read` gives the texts of rows by their numbers, ascending. The similarity is the Jaccard
+    similarity of word 3-grams of the side where it is less.
+    """
+    first, second = pairs
+    for start in range(0, len(first), _PAIRS):
+        ones, others = first[start : start + _PAIRS], second[start : start + _PAIRS]
+        rows = np.unique(np.concatenate([ones, others]))
+        texts = [side for pair in read(rows.tolist()) for side in sides(*pair, "both")]
+        found = shingled(texts, 2)
+        sets = [frozenset(found.of(at).tolist()) for at in range(len(texts))]
+        places = zip(
+            ones.tolist(), others.tolist(),
+            np.searchsorted(rows, ones).tolist(), np.searchsorted(rows, others).tolist(),
+            strict=True,
+        )  # fmt: skip
+        for one, other, a, b in places:
+            similarity = min(jaccard(sets[2 * a + side], sets[2 * b + side]) for side in (0, 1))
+            if similarity >= threshold - _EVEN:
+                yield one, other, similarity
