@@ -34,7 +34,7 @@ class Exclusion:
 
 
 def write(exclusions: Iterable[Exclusion]) -> bytes:
-    """Return the sealed file of some exclusions, which are sorted: the same ones, the same bytes."""
+    """Return the sealed file of some exclusions, sorted: the same ones give the same bytes."""
     found = sorted(set(exclusions), key=lambda each: (each.kind, each.value, each.reason))
     lines = [each.line() + b"\n" for each in found]
     seal = {"exclusions": len(lines), "digest": hashlib.sha256(b"".join(lines)).hexdigest()}
@@ -86,7 +86,7 @@ def _exclusion(path: str, number: int, value: dict[str, object]) -> Exclusion:
 class Excluded:
     """Which rows are excluded, once all are known: a row made from an excluded one is, too.
 
-    Held are the excluded ids and, of rows with parents, their numbers and parents.
+    Held are the excluded ids, and the rows with parents by these.
     """
 
     def __init__(self, exclusions: Iterable[Exclusion]) -> None:
@@ -94,7 +94,7 @@ class Excluded:
         for each in exclusions:
             self._named[each.kind].setdefault(each.value, each.reason)
         self._gone = dict(self._named["id"])
-        self._children: list[tuple[int, str, list[str]]] = []
+        self._children: dict[str, list[tuple[int, str]]] = {}
         self.rows: dict[int, str] = {}
         """The reason for each excluded row, by its number."""
 
@@ -105,25 +105,19 @@ class Excluded:
             if value in named[kind]:
                 self._drop(number, row.id, f"{kind} {value}: {named[kind][value]}")
                 return
-        if row.parents:
-            self._children.append((number, row.id, row.parents.split()))
+        for parent in row.parents.split():
+            self._children.setdefault(parent, []).append((number, row.id))
 
     def _drop(self, number: int, row_id: str, why: str) -> None:
-        self.rows[number] = why
+        self.rows.setdefault(number, why)
         self._gone.setdefault(row_id, why)
 
     def close(self) -> None:
-        """Exclude what was made from excluded rows, however many steps away; in any order."""
-        waiting = self._children
+        """Exclude what was made from excluded rows, however many steps away."""
+        waiting = list(self._gone)
         while waiting:
-            left = []
-            for number, row_id, parents in waiting:
-                gone = next((parent for parent in parents if parent in self._gone), None)
-                if gone is None:
-                    left.append((number, row_id, parents))
-                else:
-                    self._drop(number, row_id, f"made from {gone}")
-            if len(left) == len(waiting):
-                break
-            waiting = left
-        self._children = waiting
+            parent = waiting.pop()
+            for number, row_id in self._children.pop(parent, ()):
+                if row_id not in self._gone:
+                    waiting.append(row_id)
+                self._drop(number, row_id, f"made from {parent}")

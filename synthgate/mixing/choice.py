@@ -7,51 +7,44 @@ from typing import Any
 
 import numpy as np
 
-from synthgate.mixing.table import Table
-
 Array = Any
-KEPT, OVER_FRACTION, SURPLUS_REAL, OVER_CAP, OVER_WEIGHT, EXCLUDED, REPEATS, NOT_ASKED = range(8)
 REASONS = (
-    "", "over_fraction", "surplus_real", "over_cap", "over_weight", "excluded",
-    "repeats_synthetic", "not_asked",
+    "", "over_fraction", "surplus_real", "over_cap", "over_weight", "excluded", "repeats_synthetic",
 )  # fmt: skip
+OVER_FRACTION, SURPLUS_REAL, OVER_CAP, OVER_WEIGHT, EXCLUDED, REPEATS = range(1, len(REASONS))
 
 
-def cut(side: Table, order: Array, keys: Array, most: Mapping[int, int]) -> Array:
-    """Return the places of the rows past the first `most` of their key, in the order of lots.
-
-    A key that is not named has no limit.
-    """
+def over(order: Array, keys: Array, most: Mapping[int, int]) -> Array:
+    """Return the rows of an order past the first `most` of their key; a key not named has none."""
     ranks = ranked(keys[order])
-    limits = np.full(int(keys.max(initial=0)) + 1, len(side), np.int64)
+    limits = np.full(int(keys.max(initial=0)) + 1, len(keys), np.int64)
     for key, limit in most.items():
-        if key < len(limits):
-            limits[key] = limit
+        limits[key] = limit
     return order[ranks >= limits[keys[order]]]
 
 
 def ranked(keys: Array) -> Array:
     """Return how many equal keys stand before each: int64."""
     by_key = np.argsort(keys, kind="stable")
-    sorted_keys = keys[by_key]
-    fresh = np.flatnonzero(np.diff(sorted_keys, prepend=np.int64(-1)))
+    fresh = np.flatnonzero(np.diff(keys[by_key].astype(np.int64), prepend=-1))
     counts = np.diff(np.append(fresh, len(keys)))
     found = np.empty(len(keys), np.int64)
     found[by_key] = np.arange(len(keys)) - np.repeat(fresh, counts)
     return found
 
 
-def uses(side: Table, order: Array, keys: Array, quotas: Mapping[int, int]) -> Array:
-    """Return how often each row is used, uint16: a key's quota dealt out in the order of lots.
+def uses(order: Array, keys: Array, quotas: Mapping[int, int]) -> Array:
+    """Return how often each row is used, uint32: the quota of a key, dealt out in an order.
 
-    The uses of two rows of a key differ by at most one.
+    Rows that are not in the order are not used; the uses of two others of a key differ by at
+    most one.
     """
-    counts = np.bincount(keys, minlength=1) if len(keys) else np.zeros(1, np.int64)
-    wanted = np.zeros(len(counts), np.int64)
+    size = int(keys.max(initial=0)) + 1
+    wanted = np.zeros(size, np.int64)
     for key, quota in quotas.items():
-        if key < len(counts):
-            wanted[key] = quota
-    whole, rest = np.divmod(wanted, np.maximum(counts, 1))
-    ranks = np.empty(len(keys), np.int64)
-    ranks[order] = ranked(keys[order])
-    return (whole[keys] + (ranks < rest[keys])).astype(np.uint16)
+        wanted[key] = quota
+    chosen = keys[order]
+    whole, rest = np.divmod(wanted, np.maximum(np.bincount(chosen, minlength=size), 1))
+    found = np.zeros(len(keys), np.uint32)
+    found[order] = whole[chosen] + (ranked(chosen) < rest[chosen])
+    return found

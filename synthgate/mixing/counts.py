@@ -39,6 +39,9 @@ class Shortage:
         return self.uses if self.how == "repeat" else 1
 
 
+CAP = Shortage()
+
+
 def quotas(
     counts: Mapping[str, tuple[int, int]], fraction: Fraction, shortage: Shortage
 ) -> list[Quota]:
@@ -56,9 +59,7 @@ def quotas(
     ideals = [_ideal(*counts[name], ratio, shortage.most) for name in names]
     real = rounded([each[0] for each in ideals], up=True)
     synthetic = rounded([each[1] for each in ideals], up=False)
-    return [
-        Quota(name, *counts[name], real[at], synthetic[at]) for at, name in enumerate(names)
-    ]
+    return [Quota(name, *counts[name], real[at], synthetic[at]) for at, name in enumerate(names)]
 
 
 def refuse_shortage(counts: Mapping[str, tuple[int, int]], ratio: Fraction, unit: str) -> None:

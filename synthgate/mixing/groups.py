@@ -3,22 +3,76 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
 from math import ceil
 from typing import Any
 
 import numpy as np
 
+from synthgate.mixing.table import Table
+from synthgate.near.groups import components, edges
+from synthgate.near.survey import Survey
 from synthgate.near.tokens import mix
 
 Array = Any
+_HALF = np.uint64(32)
 _SALT = np.uint64(0x76616C69)  # a group's lot says nothing about the order of its rows
 
 
-def grouped(count: int, members: Array, begins: Array) -> Array:
-    """Return the group of each of `count` rows, int64, given those that are not alone in theirs."""
+@dataclass(frozen=True)
+class Divided:
+    """The (real, synthetic) tables of a training and a validation set, and what to say of them."""
+
+    training: tuple[Table, Table]
+    validation: tuple[Table, Table]
+    words: str
+
+
+def divided(tables: tuple[Table, Table], known: Survey, synthetic: int, fraction: float) -> Divided:
+    """Hold whole near-duplicate groups out of both sides, real and synthetic.
+
+    `known` tells of all rows, of which the first `synthetic` ones are those of that side. Rows are
+    of one group when they share a band key, their texts or their bytes, or are linked by others.
+    """
+    real, other = tables
+    rows = np.concatenate([other.numbers, real.numbers.astype(np.int64) + synthetic])
+    lots = np.concatenate([other.lots, real.lots])
+    groups = grouped(len(rows), _linked(known, rows, lots))
+    sides = (np.arange(len(rows)) >= len(other)).astype(np.uint8)
+    held, largest = held_out(groups, lots, sides, fraction)
+    ours, theirs = held[len(other) :], held[: len(other)]
+    parts = [(real.take(np.flatnonzero(a)), other.take(np.flatnonzero(b)))
+             for a, b in ((~ours, ~theirs), (ours, theirs))]  # fmt: skip
+    words = (
+        f"held out for validation: {int(ours.sum()):,} of {len(real):,} real and "
+        f"{int(theirs.sum()):,} of {len(other):,} synthetic rows, in whole near-duplicate groups "
+        f"(the largest of all has {largest:,} rows)"
+    )
+    return Divided(parts[0], parts[1], words)
+
+
+def _linked(known: Survey, rows: Array, lots: Array) -> list[tuple[Array, Array]]:
+    """Return pairs of places in `rows` of what must stay on one side."""
+    written = np.zeros(len(known), bool)
+    written[rows] = known.sizes[rows] > 0
+    places = np.zeros(len(known), np.uint32)
+    places[rows] = np.arange(len(rows), dtype=np.uint32)
+    pairs = [(places[one], places[other]) for one, other in known.neighbours(written)]
+    texts = (known.digests[rows, 0] >> _HALF).astype(np.uint32)
+    told = np.flatnonzero(written[rows])
+    every = np.arange(len(rows))
+    pairs.append(edges(texts[told], every[told]))
+    pairs.append(edges((lots >> _HALF).astype(np.uint32), every))
+    return pairs
+
+
+def grouped(count: int, pairs: list[tuple[Array, Array]]) -> Array:
+    """Return the group of each of `count` rows, int64: rows that are linked have one."""
+    members, begins = components(pairs)
     found = np.arange(count)
-    sizes = np.diff(np.append(begins, len(members)))
     if len(members):
+        sizes = np.diff(np.append(begins, len(members)))
         found[members] = np.repeat(members[begins], sizes)
     return found
 
@@ -34,7 +88,8 @@ def held_out(groups: Array, lots: Array, sides: Array, fraction: float) -> tuple
     least = np.full(count, np.iinfo(np.uint64).max, np.uint64)
     np.minimum.at(least, group, lots)
     sizes = np.stack([np.bincount(group[sides == side], minlength=count) for side in (0, 1)], 1)
-    left = [ceil(fraction * int((sides == side).sum()) - 1e-9) for side in (0, 1)]
+    share = Fraction(str(fraction))
+    left = [ceil(share * int((sides == side).sum())) for side in (0, 1)]
     chosen = np.zeros(count, bool)
     for each in np.argsort(mix(least ^ _SALT), kind="stable").tolist():
         if not any(left):

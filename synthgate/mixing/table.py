@@ -38,8 +38,7 @@ class Table:
     def take(self, rows: Array) -> Table:
         """Return the table of some of the rows, by their places in this one."""
         parts = {
-            name: getattr(self, name)[rows]
-            for name in ("lots", "sources", "slices", "numbers")
+            name: getattr(self, name)[rows] for name in ("lots", "sources", "slices", "numbers")
         }
         sizes = self.sizes[rows] if len(self.sizes) else self.sizes
         return replace(self, **parts, sizes=sizes)

@@ -11,9 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from synthgate.formats import SHAPES
+from synthgate.near.against import strings
 from synthgate.near.scan import Texts, sides
 from synthgate.near.shingles import jaccard, shingled
 from synthgate.near.survey import Survey
+from synthgate.rows import Value
 
 Array = Any
 Reader = Callable[[Sequence[int]], Iterator[Texts]]
@@ -21,6 +24,14 @@ _COMPARED = 64  # of one row
 _OF_A_KEY = 64
 _PAIRS = 2_000  # read and compared at a time
 _EVEN = 1e-9
+
+
+def texts(value: Value) -> Texts:
+    """Return the prompt and response of a row of any known shape, else all its texts as one."""
+    for shape in SHAPES:
+        if shape.matches(value):
+            return shape.prompt(value), shape.response(value)
+    return None, "\n".join(strings(value))
 
 
 def candidates(known: Survey, first: Array, second: Array) -> tuple[Array, Array]:
