@@ -85,7 +85,9 @@ def blend(*more: str) -> list[str]:
 def loop(folder: Path) -> float:
     """Seconds that parsing and writing the same rows takes."""
     files = ("synthetic.jsonl", "real.jsonl")
-    return sum(run([sys.executable, "-c", LOOP, each, "loop.jsonl"], folder).seconds for each in files)
+    return sum(
+        run([sys.executable, "-c", LOOP, each, "loop.jsonl"], folder).seconds for each in files
+    )
 
 
 def shown(name: str, found: list[Ran], base: float, rows: int) -> str:

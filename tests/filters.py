@@ -119,7 +119,14 @@ def _verified(folder: Path, lines: list[bytes]) -> list[bytes]:
 
 
 def _real(folder: Path) -> list[str]:
-    return ["--real", str(folder / "real.jsonl"), "--unaudited", "a test"]
+    return [
+        "--real",
+        str(folder / "real.jsonl"),
+        "--unaudited",
+        "a test",
+        "--assume-generation",
+        "1",
+    ]
 
 
 def _audited(folder: Path, lines: list[bytes]) -> list[bytes]:

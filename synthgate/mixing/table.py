@@ -51,7 +51,7 @@ class Table:
         """
         lots = self.lots
         if epoch:
-            lots = mix(lots ^ mix(np.uint64(epoch)))
+            lots = mix(lots ^ mix(np.array([epoch], np.uint64)))
         order = np.argsort(lots, kind="stable").astype(np.uint32)
         for start, end in _ties(lots[order]):
             tied = order[start:end]
