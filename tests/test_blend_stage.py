@@ -202,7 +202,10 @@ weights = st.dictionaries(st.sampled_from("abc"), st.integers(1, 5).map(Fraction
 @settings(max_examples=150, deadline=None)
 @given(sources, sources, weights, fractions)
 def test_weights_divide_a_side(
-    real: dict[str, int], synthetic: dict[str, int], weights: dict[str, Fraction], fraction: Fraction
+    real: dict[str, int],
+    synthetic: dict[str, int],
+    weights: dict[str, Fraction],
+    fraction: Fraction,
 ) -> None:
     """--weight: each source is within a row of its share of its side; the fraction holds."""
     mix = blend(sourced("r", real), sourced("s", synthetic), Wish(fraction, weights=weights))
