@@ -108,7 +108,7 @@ def main() -> None:
     parser.add_argument("--peer", default="")
     options = parser.parse_args()
     if options.peer:
-        print(f"datasets.interleave_datasets, 300 real and 1,000 other rows, wanted 0.5:")
+        print("datasets.interleave_datasets, 300 real and 1,000 other rows, wanted 0.5:")
         run_shown([options.peer, "-c", PEER])
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

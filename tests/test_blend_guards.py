@@ -1,4 +1,4 @@
-"""What blend refuses, drops and records, beyond the audit: each guard with the row that trips it."""
+"""What blend refuses, drops and records beyond the audit: each guard and the row that trips it."""
 
 from __future__ import annotations
 

@@ -136,7 +136,10 @@ def test_slices_have_the_fraction_each() -> None:
     assert [(q.name, q.real, q.synthetic) for q in mix.quotas] == [
         ("a", 20, 20), ("b", 10, 10), ("c", 0, 0),
     ]  # fmt: skip
-    used = [Counter(side.slices[uses > 0].tolist()) for side, uses in zip(mix.sides, mix.uses)]
+    used = [
+        Counter(side.slices[uses > 0].tolist())
+        for side, uses in zip(mix.sides, mix.uses, strict=True)
+    ]
     assert used == [{0: 20, 1: 10}, {0: 20, 1: 10}]
 
 

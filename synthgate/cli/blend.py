@@ -77,6 +77,8 @@ def _sides(io: Session, policy: BlendPolicy) -> tuple[Side, Side]:
     ]  # fmt: skip
     if policy.by:
         names.number(NO_SLICE)
+    for side in found:
+        io.callback(side.release)
     return found[0], found[1]
 
 

@@ -131,6 +131,11 @@ class Side:
             source_names=tuple(self._source_names), slice_names=tuple(self._slice_names),
         )  # fmt: skip
 
+    def release(self) -> None:
+        """Close the files that lines were read from."""
+        if self._recall is not None:
+            self._recall.close()
+
     # --- lines --------------------------------------------------------------------------
 
     def place(self, number: int) -> str:
