@@ -46,7 +46,6 @@ for strategy in ("first_exhausted", "all_exhausted", "all_exhausted_without_repl
 def make(folder: Path, count: int, unstamped: bool) -> None:
     """Write synthetic and real rows of about 800 bytes and their stamp."""
     rng = random.Random(0)
-    texts = [prose(rng, 55) for _ in range(4000)]
     for name, synthetic in (("synthetic", True), ("real", False)):
         made = {
             "source": name, "synthetic": synthetic, "generator": "model-a" if synthetic else "",
@@ -57,8 +56,8 @@ def make(folder: Path, count: int, unstamped: bool) -> None:
         rest = json.dumps(made, separators=(",", ":"))[1:]
         with (folder / f"{name}.jsonl").open("w") as file:
             for number in range(count // 2):
-                row = {"id": f"{name} {number}", "input": f"{rng.choice(texts)} {rng.random()}",
-                       "output": f"{rng.choice(texts)} {prose(rng, 12)}", "score": 0.5}  # fmt: skip
+                row = {"id": f"{name} {number}", "input": prose(rng, 55),
+                       "output": prose(rng, 70), "score": 0.5}  # fmt: skip
                 payload = json.dumps(row)
                 if unstamped and not synthetic:
                     file.write(payload + "\n")

@@ -10,6 +10,7 @@ import numpy as np
 
 from synthgate import exclusions
 from synthgate.cli import blend_proof
+from synthgate.cli.settings import load_config
 from synthgate.cli.sides import ASSUMED, OWN, Side
 from synthgate.errors import InputError, Stale
 from synthgate.mixing.choice import EXCLUDED, REPEATS
@@ -32,6 +33,7 @@ class Guards:
         self._io, self._policy, self._sides = io, policy, sides
         self._ids, self._own_ids = blend_proof.Ids(), blend_proof.Ids()
         self._own: dict[str, bool] = {}
+        self._own_models = (*policy.own_model, *_declared(io))
         self._waiting = ""
         self.marks: list[str] = []
         self.why: dict[tuple[int, int], tuple[str, str]] = {}
@@ -53,8 +55,8 @@ class Guards:
         said = row.provenance
         own = self._own.get(said.generator)
         if own is None:
-            patterns = self._policy.own_model
-            own = self._own[said.generator] = any(fnmatchcase(said.generator, p) for p in patterns)
+            name, patterns = said.generator, self._own_models
+            own = self._own[name] = any(fnmatchcase(name, pattern) for pattern in patterns)
         guard_synthetic(row, self._policy, own)
         if said.needs == "human" and not self._waiting:
             self._waiting = f"{row.file}:{row.line}"
@@ -170,12 +172,12 @@ class Guards:
             return {}
         gone = np.concatenate([self._sides[1].reasons, self._sides[0].reasons]) > 0
         rows = np.flatnonzero(~gone & (known.sizes > 0))
-        pairs = candidates(known, rows[rows < count], rows[rows >= count])
         found: dict[int, tuple[str, str]] = {}
-        for one, other, similarity in twins(pairs, self._texts, threshold):
-            if other - count not in found:
-                detail = f"repeats {self._sides[1].place(one)} (similarity {similarity:.3f})"
-                found[other - count] = detail, self._sides[1].row(one).id
+        for pairs in candidates(known, rows[rows < count], rows[rows >= count]):
+            for one, other, similarity in twins(pairs, self._texts, threshold):
+                if other - count not in found:
+                    detail = f"repeats {self._sides[1].place(one)} (similarity {similarity:.3f})"
+                    found[other - count] = detail, self._sides[1].row(one).id
         return found
 
     def _texts(self, numbers: Sequence[int]) -> Iterator[Texts]:
@@ -212,3 +214,10 @@ class Guards:
             self._io.manifest.findings["last_release"] = found.counts
             if found.words:
                 self.warn(found.words)
+
+
+def _declared(io: Session) -> Iterator[str]:
+    """Yield the models that the configuration says we tuned ourselves."""
+    for name, said in load_config(io.options.config).get("models", {}).items():
+        if said.get("own") or said.get("tuned_on"):
+            yield name

@@ -22,6 +22,7 @@ Array = Any
 Reader = Callable[[Sequence[int]], Iterator[Texts]]
 _COMPARED = 64  # of one row
 _OF_A_KEY = 64
+_ROWS = 2_048  # whose candidates are sought at a time
 _PAIRS = 2_000  # read and compared at a time
 _EVEN = 1e-9
 
@@ -34,35 +35,49 @@ def texts(value: Value) -> Texts:
     return None, "\n".join(strings(value))
 
 
-def candidates(known: Survey, first: Array, second: Array) -> tuple[Array, Array]:
-    """Return (row of `first`, row of `second`) of pairs that share a key, int64, by rows.
+def candidates(known: Survey, first: Array, second: Array) -> Iterator[tuple[Array, Array]]:
+    """Yield (rows of `first`, rows of `second`) of pairs that share a key, int64, some at a time.
 
     Of the rows that share a key with one, those with the smallest digests count: the order in
     which rows came decides nothing.
     """
     ordered = first[np.lexsort((known.digests[first, 1], known.digests[first, 0]))]
-    found = [_sharing(known.digests[:, 0], ordered, second)]
+    indices = [_Index(keys, ordered, second) for keys in _keys(known)]
+    for start in range(0, len(second), _ROWS):
+        found = np.concatenate([index.sharing(start, second) for index in indices])
+        pairs, times = np.unique(found, axis=0, return_counts=True)
+        pairs = pairs[np.lexsort((pairs[:, 1], -times, pairs[:, 0]))]
+        ranks = np.arange(len(pairs)) - np.searchsorted(pairs[:, 0], pairs[:, 0])
+        pairs = pairs[ranks < _COMPARED]
+        yield pairs[:, 1], pairs[:, 0]
+
+
+def _keys(known: Survey) -> Iterator[Array]:
+    """Yield what rows may share, one after the other: their texts, each of their band keys."""
+    yield known.digests[:, 0]
     for band in range(known.bands[0].shape[1] if known.bands else 0):
-        keys = np.concatenate([part[:, band] for part in known.bands])
-        found.append(_sharing(keys, ordered, second))
-    pairs, times = np.unique(np.concatenate(found), axis=0, return_counts=True)
-    order = np.lexsort((pairs[:, 1], -times, pairs[:, 0]))
-    pairs = pairs[order]
-    ranks = np.arange(len(pairs)) - np.searchsorted(pairs[:, 0], pairs[:, 0])
-    pairs = pairs[ranks < _COMPARED]
-    return pairs[:, 1], pairs[:, 0]
+        yield np.concatenate([part[:, band] for part in known.bands])
 
 
-def _sharing(keys: Array, first: Array, second: Array) -> Array:
-    """Return the (second, first) pairs of one key: int64, (pairs, 2)."""
-    ordered = first[np.argsort(keys[first], kind="stable")]
-    theirs = keys[ordered]
-    starts = np.searchsorted(theirs, keys[second])
-    counts = np.minimum(np.searchsorted(theirs, keys[second], side="right") - starts, _OF_A_KEY)
-    hit = counts > 0
-    starts, counts, rows = starts[hit], counts[hit], second[hit]
-    within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-    return np.stack([np.repeat(rows, counts), ordered[np.repeat(starts, counts) + within]], 1)
+class _Index:
+    """The rows of both kinds by one key: 12 bytes a row."""
+
+    def __init__(self, keys: Array, first: Array, second: Array) -> None:
+        order = np.argsort(keys[first], kind="stable")
+        self._rows = first[order].astype(np.uint32)
+        self._theirs, self._wanted = keys[self._rows], keys[second]
+
+    def sharing(self, start: int, second: Array) -> Array:
+        """Return the (row of second, row of first) pairs that share the key: int64, (pairs, 2)."""
+        wanted, rows = self._wanted[start : start + _ROWS], second[start : start + _ROWS]
+        starts = np.searchsorted(self._theirs, wanted)
+        counts = np.searchsorted(self._theirs, wanted, side="right") - starts
+        counts = np.minimum(counts, _OF_A_KEY)
+        hit = counts > 0
+        starts, counts, rows = starts[hit], counts[hit], rows[hit]
+        within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+        theirs = self._rows[np.repeat(starts, counts) + within]
+        return np.stack([np.repeat(rows, counts), theirs], 1)
 
 
 def twins(
