@@ -279,7 +279,8 @@ def test_weights_and_caps_by_source(here: Path) -> None:
         ["--weight", "a"], ["--weight", "a=x"], ["--weight", "a=0"], ["--weight", "a=-1"],
         ["--cap", "=3"], ["--cap", "a=1.5"], ["--cap", "a=1", "--cap", "a=2"],
         ["--weight", "a=2", "--by", "kind"], ["--weight", "a=2", "--unit", "chars"],
-        ["--val-fraction", "0.1"], ["--val-output", "v.jsonl"], ["--own-certificate", "c"],
+        ["--weight", "c=2"], ["--cap", "c=2"], ["--by", "kind"], ["--val-fraction", "0.1"],
+        ["--val-output", "v.jsonl"], ["--own-certificate", "c"],
     ],
 )  # fmt: skip
 def test_settings_that_cannot_be_followed(here: Path, words: list[str]) -> None:

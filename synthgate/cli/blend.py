@@ -33,7 +33,7 @@ def run(io: Session, policy: BlendPolicy) -> None:
     """Look at both sides, plan the whole mix, say it, write it."""
     from synthgate.cli.blend_account import account, plan_lines
     from synthgate.cli.blend_guards import Guards
-    from synthgate.cli.blend_wish import wish_of
+    from synthgate.cli.blend_wish import refuse_unknown, wish_of
     from synthgate.stages.blend import blend, held_back, over_caps
 
     wish = wish_of(policy)
@@ -43,6 +43,7 @@ def run(io: Session, policy: BlendPolicy) -> None:
         io.open("validation", policy.val_output)
     guards = Guards(io, policy, sides)
     known = _look(io, policy, sides, guards)
+    refuse_unknown(policy, wish, sides)
     guards.close(known)
     for side in sides:
         side.drop(over_caps(side.table(), wish.caps), "over_cap")

@@ -161,7 +161,7 @@ class Guards:
         found = {}
         for number in np.flatnonzero(lots[order[at]] == ours).tolist():
             row, other = real.row(number), int(order[at[number]])
-            if synthetic.row(other).id == row.id:
+            if not real.reasons[number] and synthetic.row(other).id == row.id:
                 found[number] = f"is also {synthetic.place(other)}", row.id
         return found
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from difflib import get_close_matches
 from fractions import Fraction
 from typing import TypeVar
 
+from synthgate.cli.sides import NO_SLICE, Side
 from synthgate.config import BlendPolicy
 from synthgate.errors import UsageError
 from synthgate.mixing.counts import Shortage
@@ -66,3 +68,15 @@ def _named(
             raise UsageError(f"--{flag} {name}: is given twice")
         found[name] = value
     return found
+
+
+def refuse_unknown(policy: BlendPolicy, wish: Wish, sides: Iterable[Side]) -> None:
+    """Raise `UsageError` where a source or a field is named that no row has."""
+    sources = {name for side in sides for name in side.source_names}
+    for flag, named in (("weight", wish.weights), ("cap", wish.caps)):
+        for name in sorted({*(named or ())} - sources):
+            near = get_close_matches(name, sorted(sources), 1)
+            hint = f": did you mean {near[0]!r}?" if near else ""
+            raise UsageError(f"--{flag} {name}: no row is of this source{hint}")
+    if policy.by and all({*side.slice_names} <= {NO_SLICE} for side in sides):
+        raise UsageError(f"--by {policy.by}: no row has this field")

@@ -115,12 +115,21 @@ class Side:
         for number in order[self.reasons[order] > 0].tolist():
             yield number, REASONS[self.reasons[number]]
 
+    @property
+    def source_names(self) -> tuple[str, ...]:
+        """The sources of the rows, by their numbers."""
+        return tuple(self._source_names)
+
+    @property
+    def slice_names(self) -> tuple[str, ...]:
+        """The slices of the rows of both sides, by their numbers."""
+        return tuple(self._slice_names)
+
     def table(self) -> Table:
         """Return what is known of the rows that are still in."""
-        names = tuple(self._slice_names)
         found = table(
             self._lots, self.line, self._sources, self._slices, self._sizes or (),
-            tuple(self._source_names), names,
+            self.source_names, self.slice_names,
         )  # fmt: skip
         return found.take(np.flatnonzero(self.reasons == 0))
 
@@ -128,7 +137,7 @@ class Side:
         """Return what is known of all rows, dropped ones too."""
         return table(
             self._lots, self.line, self._sources, self._slices,
-            source_names=tuple(self._source_names), slice_names=tuple(self._slice_names),
+            source_names=self.source_names, slice_names=self.slice_names,
         )  # fmt: skip
 
     def release(self) -> None:
