@@ -7,15 +7,20 @@ import json
 import random
 import subprocess
 import sys
+import tempfile
+import tracemalloc
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from synthgate.cli.blend_proof import Ids
+from synthgate.cli.sides import Names, Side
 from synthgate.errors import BadLine, InputError
 from synthgate.jsonl import Recall, Source
 from synthgate.provenance import Stamp
+from tests.auditing import digest_of
 from tests.conftest import write_rows
 
 STAMP = Stamp(source="s").provenance
@@ -44,8 +49,6 @@ PIECES = st.sampled_from(
 @given(st.lists(PIECES, max_size=12), st.booleans(), st.randoms())
 def test_any_line_in_any_order(pieces: list[bytes], bom: bool, rng: random.Random) -> None:
     """Blank and bad lines, white space, a BOM, no last line end: each row comes back as read."""
-    import tempfile
-
     with tempfile.TemporaryDirectory() as folder:
         text = b"\xef\xbb\xbf" * bom + b"".join(pieces)
         plain, packed = Path(folder, "x.jsonl"), Path(folder, "y.jsonl.gz")
@@ -85,3 +88,30 @@ def test_stdin_is_kept(tmp_path: Path) -> None:
         [sys.executable, "-c", code], input=rows, capture_output=True, text=True, check=True
     )
     assert done.stdout == "3\n"
+
+
+def test_a_side_of_a_blend_is_small(tmp_path: Path) -> None:
+    """What a blend holds of a row while it reads is at most 40 bytes, whatever the row's length."""
+    path = write_rows(tmp_path / "x.jsonl", [{"n": n, "text": "x" * 500} for n in range(20_000)])
+    source = Source([str(path)], STAMP, ignore, again=True)
+    side = Side(source, 0, Names(("",)))
+    rows = iter(source)
+    side.add(next(rows), (None, None))
+    tracemalloc.start()
+    for row in rows:
+        side.add(row, (None, None))
+    held = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    side.close()
+    side.release()
+    assert held < 40 * 20_000 * 1.15, "growing arrays have some room to spare"
+
+
+@given(st.lists(st.binary(min_size=32, max_size=32), max_size=40))
+def test_a_set_of_ids_has_the_digest_of_the_set(ids: list[bytes]) -> None:
+    """Ids with zero bytes anywhere sort as bytes do: the digest is that of the gate."""
+    found = Ids()
+    for each in [*ids, bytes(32), b"\1" + bytes(31), bytes(31) + b"\1"]:
+        found.add(each.hex())
+    every = [each.hex() for each in [*ids, bytes(32), b"\1" + bytes(31), bytes(31) + b"\1"]]
+    assert (len(found), found.digest()) == (len(every), digest_of(every))

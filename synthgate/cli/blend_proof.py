@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,15 +33,9 @@ class Ids:
 
     def digest(self) -> str:
         """Return the set digest, and forget the ids."""
-        ordered = np.frombuffer(bytes(self._ids), f"S{_ID}").copy()
-        self._ids = bytearray()
-        ordered.sort()
-        return set_digest(_each(ordered.tobytes()))
-
-
-def _each(ids: bytes) -> Iterator[bytes]:
-    for at in range(0, len(ids), _ID):
-        yield ids[at : at + _ID]
+        ids, self._ids = self._ids, bytearray()
+        np.frombuffer(ids, f"S{_ID}").sort()  # in place: they are as long as each other
+        return set_digest(bytes(ids[at : at + _ID]) for at in range(0, len(ids), _ID))
 
 
 def default_certificate() -> str:

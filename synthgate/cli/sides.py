@@ -98,7 +98,7 @@ class Side:
     @property
     def lots(self) -> Any:
         """The lots of all rows, uint64."""
-        return np.array(self._lots, np.uint64)
+        return np.asarray(self._lots)
 
     @property
     def flagged(self) -> int:

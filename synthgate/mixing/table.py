@@ -36,7 +36,9 @@ class Table:
         return len(self.lots)
 
     def take(self, rows: Array) -> Table:
-        """Return the table of some of the rows, by their places in this one."""
+        """Return the table of some of the rows, by their places in this one, ascending."""
+        if len(rows) == len(self):
+            return self
         parts = {
             name: getattr(self, name)[rows] for name in ("lots", "sources", "slices", "numbers")
         }
@@ -83,13 +85,13 @@ def table(
     count = len(lots)
 
     def numbered(values: Sequence[int]) -> Array:
-        return np.array(values, np.uint32) if len(values) else np.zeros(count, np.uint32)
+        return np.asarray(values, np.uint32) if len(values) else np.zeros(count, np.uint32)
 
     return Table(
-        np.array(lots, np.uint64),
+        np.asarray(lots, np.uint64),
         numbered(sources),
         numbered(slices),
-        np.array(sizes, np.uint32),
+        np.asarray(sizes, np.uint32),
         np.arange(count, dtype=np.uint32),
         tuple(source_names),
         tuple(slice_names),
