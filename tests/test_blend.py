@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import random
 import shlex
 import subprocess
 import sys
 from collections import Counter
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -151,6 +153,39 @@ def test_order_and_shards_do_not_matter(here: Path) -> None:
         both = ("--real", "real.jsonl", "--real", "real2.jsonl")
         assert blend("more.jsonl", *both, *words, "--force") == 0
         assert Path("out.jsonl").read_bytes() == first
+
+
+@pytest.mark.parametrize("fraction", ["0.1", "0.3", "0.5", "0.9", "1"])
+@pytest.mark.parametrize(("real", "synthetic"), [(1, 1), (20, 1), (1, 20), (7, 13), (13, 7)])
+def test_the_grid(here: Path, real: int, synthetic: int, fraction: str) -> None:
+    """Counts, share and prefixes of what is written, with cap and with repeat."""
+    auditing.rows(here, "syn.jsonl", range(synthetic))
+    auditing.rows(here, "real.jsonl", range(100, 100 + real), auditing.REAL)
+    wanted = Fraction(fraction)
+    for how, uses in (("cap", 1), ("repeat", 4)):
+        words = ("--real-fraction", fraction, "--on-shortage", how, "--force")
+        assert blend("--real", "real.jsonl", *words) == 0
+        found = sides()
+        count, ours = len(found), sum(found)
+        fits = wanted == 1 or wanted * synthetic <= (1 - wanted) * real * uses
+        kept = 0 if wanted == 1 else synthetic if fits else (1 - wanted) * real * uses // wanted
+        assert count - ours == kept
+        assert wanted * count <= ours < wanted * count + 1 or wanted == 1
+        over = ours - wanted * count
+        for at in range(1, count + 1):
+            assert abs(sum(found[:at]) - wanted * at) <= max(Fraction(1, 2), over)
+
+
+def test_compressed_files_and_arrays_give_the_same_bytes(here: Path) -> None:
+    """.gz, .zst and .json inputs are mixed as the plain files are."""
+    assert blend("--real", "real.jsonl") == 0
+    wanted = Path("out.jsonl").read_bytes()
+    lines, real = (Path(name).read_bytes() for name in ("syn.jsonl", "real.jsonl"))
+    Path("a.jsonl.gz").write_bytes(gzip.compress(lines))
+    Path("r.json").write_bytes(b"[" + b",\n".join(real.splitlines()) + b"]")
+    words = ["--unaudited", "a test", "-o", "out.jsonl", "--force"]
+    assert invoke(["blend", "a.jsonl.gz", "--real", "r.json", *words]) == 0
+    assert Path("out.jsonl").read_bytes() == wanted
 
 
 def test_the_seed_chooses_other_rows(here: Path) -> None:

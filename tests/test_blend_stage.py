@@ -288,3 +288,20 @@ def test_characters_keep_the_fraction(
     for is_real, size in sizes:
         seen, have = seen + size, have + size * is_real
         assert abs(have - fraction * seen) <= max(Fraction(longest, 2), over)
+
+
+def test_each_slice_keeps_the_fraction_of_characters() -> None:
+    """--unit chars with --by: each slice has its share, to within one of its rows."""
+    names, rows = ("a", "b"), [0, 1] * 30
+    real = named("r", 60, sizes=[10 + n % 7 for n in range(60)], slices=rows, slice_names=names)
+    synthetic = named("s", 60, sizes=[5 + n % 3 for n in range(60)], slices=rows, slice_names=names)
+    mix = blend(real, synthetic, Wish(Fraction(1, 3), chars=True))
+    assert [quota.name for quota in mix.quotas] == ["a", "b"]
+    for number, quota in enumerate(mix.quotas):
+        sums = [
+            int((side.sizes * uses)[side.slices == number].sum())
+            for side, uses in zip(mix.sides, mix.uses, strict=True)
+        ]
+        assert sums == [quota.real, quota.synthetic]
+        assert quota.synthetic == quota.synthetic_in
+        assert 0 <= quota.real - Fraction(1, 2) * quota.synthetic < 17
