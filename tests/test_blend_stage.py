@@ -203,25 +203,30 @@ weights = st.dictionaries(st.sampled_from("abc"), st.integers(1, 5).map(Fraction
 
 
 @settings(max_examples=150, deadline=None)
-@given(sources, sources, weights, fractions)
+@given(sources, sources, weights, fractions, shortages)
 def test_weights_divide_a_side(
     real: dict[str, int],
     synthetic: dict[str, int],
     weights: dict[str, Fraction],
     fraction: Fraction,
+    shortage: Shortage,
 ) -> None:
     """--weight: each source is within a row of its share of its side; the fraction holds."""
-    mix = blend(sourced("r", real), sourced("s", synthetic), Wish(fraction, weights=weights))
+    wish = Wish(fraction, shortage, weights=weights)
+    mix = blend(sourced("r", real), sourced("s", synthetic), wish)
     assert mix.counts[0] >= fraction * sum(mix.counts)
+    most = 1 if fraction == 1 else shortage.most
+    assert max([0, *mix.uses[0].tolist()]) <= most
     for at, counts in enumerate((real, synthetic)):
         if not {*counts} & {*weights}:
             continue
         total = sum(weights.get(name, 1) for name in counts)
-        used = Counter(mix.sides[at].sources[mix.uses[at] > 0].tolist())
         for number, name in enumerate(counts):
+            used = int(mix.uses[at][mix.sides[at].sources == number].sum())
             share = Fraction(weights.get(name, 1)) / total
-            assert abs(used[number] - share * mix.counts[at]) < 1
-    assert len(list(mix.drops())) == sum(map(len, mix.sides)) - len(list(mix.picks()))
+            assert abs(used - share * mix.counts[at]) < 1
+    kept = {(pick.real, pick.number) for pick in mix.picks()}
+    assert len(list(mix.drops())) == sum(map(len, mix.sides)) - len(kept)
 
 
 def test_a_cap_takes_the_last_lots_of_a_source() -> None:

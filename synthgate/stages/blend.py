@@ -100,7 +100,7 @@ def blend(real: Table, synthetic: Table, wish: Wish) -> Mixed:
     reasons = tuple(np.zeros(len(side), np.uint8) for side in sides)
     orders = [side.order() for side in sides]
     shares = [_shares(side, wish.weights) for side in sides]
-    most = wish.shortage.most
+    most = 1 if wish.fraction == 1 else wish.shortage.most
     limits = [_counted(side, order) for side, order in zip(sides, orders, strict=True)]
     if shares[1]:
         fitting = _of_sources(synthetic, shared(holding(limits[1], shares[1]), shares[1]))
