@@ -7,10 +7,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from synthgate.near.scan import Texts, scan
-from synthgate.near.settings import Settings
-from synthgate.near.survey import survey
-from synthgate.near.twins import candidates, texts, twins
+from synthgate.near.kin import Kin, kin, texts_of
+from synthgate.near.scan import Texts
+from synthgate.near.twins import candidates, twins
 
 NEAR = 0.8
 WORDS = [f"w{n}" for n in range(300)]
@@ -35,8 +34,7 @@ def jaccard(one: str, other: str) -> float:
 
 def found(rows: list[Texts], synthetic: set[int]) -> dict[int, int]:
     """For each real row that is near a synthetic one, the first that was found."""
-    settings = Settings(near=NEAR, fuzzy=0.0, promptless=True)
-    known = survey([scan(rows, settings)])
+    known = kin(rows, NEAR)
     numbers = np.arange(len(rows))
     is_synthetic = np.isin(numbers, list(synthetic))
 
@@ -73,19 +71,17 @@ def test_near_copies_are_found_and_nothing_else() -> None:
 def sought(digests: np.ndarray, order: list[int]) -> tuple[set[int], int]:
     """Which of the rows that all share one key are compared with the last, by their digests."""
     count = len(order)
-    known = survey([])
-    known.digests = digests[[*order, count]]
-    known.sizes = np.ones(count + 1, np.uint32)
-    known.bands = [np.full((count + 1, 1), 7, np.uint32)]
+    keys = np.full((count + 1, 1), 7, np.uint32), np.zeros((count + 1, 1), np.uint8)
+    known = Kin(1.0, digests[[*order, count]], np.ones(count + 1, bool), [keys])
     ((ones, others),) = candidates(known, np.arange(count), np.array([count]))
-    return set(known.digests[ones, 0].tolist()), int(others.max())
+    return set(known.digests[ones].tolist()), int(others.max())
 
 
 def test_the_order_of_rows_decides_nothing() -> None:
     """Where more rows share a key than are compared, those with the smallest digests are."""
     rng = random.Random(5)
-    digests = np.array([[rng.randrange(1 << 60), 0] for _ in range(101)], np.uint64)
-    wanted = set(sorted(digests[:100, 0].tolist())[:64])
+    digests = np.array([rng.randrange(1 << 60) for _ in range(101)], np.uint64)
+    wanted = set(sorted(digests[:100].tolist())[:64])
     for seed in range(3):
         order = random.Random(seed).sample(range(100), 100)
         assert sought(digests, order) == (wanted, 100)
@@ -99,6 +95,6 @@ def test_the_texts_of_any_shape() -> None:
         {"input": "p", "output": "r"},
         {"prompt": "p", "completion": "r"},
     ):
-        assert texts(value) == ("p", "r")
-    assert texts({"a": {"b": ["x", 1, "y"]}, "c": None}) == (None, "x\ny")
-    assert texts({"n": 1}) == (None, "")
+        assert texts_of(value) == ("p", "r")
+    assert texts_of({"a": {"b": ["x", 1, "y"]}, "c": None}) == (None, "x\ny")
+    assert texts_of({"n": 1}) == (None, "")

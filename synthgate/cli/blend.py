@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from synthgate.config import BlendPolicy
     from synthgate.jsonl import Source
     from synthgate.mixing.table import Table
-    from synthgate.near.survey import Survey
+    from synthgate.near.kin import Kin
+    from synthgate.near.scan import Texts
     from synthgate.stages.blend import Mixed
 
 COMMAND = Command("blend", groups=(Sourcing,))
@@ -94,15 +95,9 @@ def _real_source(io: Session, policy: BlendPolicy) -> Source | None:
     return source
 
 
-def _look(
-    io: Session, policy: BlendPolicy, sides: tuple[Side, Side], guards: Guards
-) -> Survey | None:
+def _look(io: Session, policy: BlendPolicy, sides: tuple[Side, Side], guards: Guards) -> Kin | None:
     """Look at every row once; return what near duplicates are told by, where it is wanted."""
-    from synthgate.near.pool import Serial
-    from synthgate.near.scan import Texts
-    from synthgate.near.settings import Settings
-    from synthgate.near.survey import batches, survey
-    from synthgate.near.twins import texts
+    from synthgate.near.kin import kin, texts_of
 
     wanted = bool((policy.near_threshold and policy.real) or policy.val_fraction)
     need = wanted or policy.unit == "chars"
@@ -111,22 +106,21 @@ def _look(
         for side, check in ((sides[1], guards.synthetic), (sides[0], guards.real)):
             for row in io.watched(iter(side.source or ())):
                 flags = check(row)
-                said = texts(row.value) if need else (None, None)
+                said = texts_of(row.value) if need else (None, None)
                 side.add(row, said, flags)
                 yield said
             side.close()
             (guards.synthetic_end if side is sides[1] else guards.real_end)()
 
     if wanted:
-        settings = Settings(near=policy.near_threshold, fuzzy=0.0, promptless=True)
-        return survey(Serial(settings).map("scan", batches(passing())))
+        return kin(passing(), policy.near_threshold)
     for _ in passing():
         pass
     return None
 
 
 def _split(
-    io: Session, policy: BlendPolicy, sides: tuple[Side, Side], known: Survey | None
+    io: Session, policy: BlendPolicy, sides: tuple[Side, Side], known: Kin | None
 ) -> tuple[tuple[Table, Table], tuple[Table, Table] | None]:
     """Return (training, validation) tables, each of the real and the synthetic side."""
     from synthgate.mixing.groups import divided

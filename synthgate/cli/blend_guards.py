@@ -15,14 +15,15 @@ from synthgate.cli.sides import ASSUMED, OWN, Side
 from synthgate.errors import InputError, Stale
 from synthgate.mixing.choice import EXCLUDED, REPEATS
 from synthgate.mixing.guards import guard_real, guard_synthetic
+from synthgate.near.kin import texts_of
 from synthgate.near.scan import Texts
-from synthgate.near.twins import candidates, texts, twins
+from synthgate.near.twins import candidates, twins
 from synthgate.rows import Row
 
 if TYPE_CHECKING:
     from synthgate.cli.common import Session
     from synthgate.config import BlendPolicy
-    from synthgate.near.survey import Survey
+    from synthgate.near.kin import Kin
     from synthgate.stages.blend import Mixed
 
 
@@ -126,7 +127,7 @@ class Guards:
 
     # --- once all rows are known --------------------------------------------------------
 
-    def close(self, known: Survey | None) -> None:
+    def close(self, known: Kin | None) -> None:
         """Drop what is excluded; refuse or drop real rows that repeat synthetic ones."""
         if self._excluded is not None:
             self._excluded.close()
@@ -165,13 +166,13 @@ class Guards:
                 found[number] = f"is also {synthetic.place(other)}", row.id
         return found
 
-    def _near(self, known: Survey | None) -> dict[int, tuple[str, str]]:
+    def _near(self, known: Kin | None) -> dict[int, tuple[str, str]]:
         """Return the real rows whose texts are near those of a synthetic one."""
         threshold, count = self._policy.near_threshold, len(self._sides[1])
         if known is None or not threshold or not self._policy.real:
             return {}
         gone = np.concatenate([self._sides[1].reasons, self._sides[0].reasons]) > 0
-        rows = np.flatnonzero(~gone & (known.sizes > 0))
+        rows = np.flatnonzero(~gone & known.written)
         found: dict[int, tuple[str, str]] = {}
         for pairs in candidates(known, rows[rows < count], rows[rows >= count]):
             for one, other, similarity in twins(pairs, self._texts, threshold):
@@ -184,7 +185,7 @@ class Guards:
         count = len(self._sides[1])
         for number in numbers:
             at, own = (1, number) if number < count else (0, number - count)
-            yield texts(self._sides[at].row(own).value)
+            yield texts_of(self._sides[at].row(own).value)
 
     # --- what is written ----------------------------------------------------------------
 

@@ -123,7 +123,7 @@ class Source:
         path = self.paths[number]
         spool = self._spools.get(path)
         if spool is None:
-            with _open_raw(path) as file:
+            with open_raw(path) as file:
                 return os.dup(file.fileno())
         spool.flush()
         return os.dup(spool.fileno())

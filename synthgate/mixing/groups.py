@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from synthgate.mixing.table import Table
-from synthgate.near.groups import components, edges
-from synthgate.near.survey import Survey
+from synthgate.near.groups import Pairs, components, edges
+from synthgate.near.kin import Kin
 from synthgate.near.tokens import mix
 
 Array = Any
@@ -29,7 +29,7 @@ class Divided:
     words: str
 
 
-def divided(tables: tuple[Table, Table], known: Survey, synthetic: int, fraction: float) -> Divided:
+def divided(tables: tuple[Table, Table], known: Kin, synthetic: int, fraction: float) -> Divided:
     """Hold whole near-duplicate groups out of both sides, real and synthetic.
 
     `known` tells of all rows, of which the first `synthetic` ones are those of that side. Rows are
@@ -52,22 +52,17 @@ def divided(tables: tuple[Table, Table], known: Survey, synthetic: int, fraction
     return Divided(parts[0], parts[1], words)
 
 
-def _linked(known: Survey, rows: Array, lots: Array) -> list[tuple[Array, Array]]:
+def _linked(known: Kin, rows: Array, lots: Array) -> list[Pairs]:
     """Return pairs of places in `rows` of what must stay on one side."""
-    written = np.zeros(len(known), bool)
-    written[rows] = known.sizes[rows] > 0
-    places = np.zeros(len(known), np.uint32)
+    alive = np.zeros(len(known.digests), bool)
+    alive[rows] = True
+    places = np.zeros(len(known.digests), np.uint32)
     places[rows] = np.arange(len(rows), dtype=np.uint32)
-    pairs = [(places[one], places[other]) for one, other in known.neighbours(written)]
-    texts = (known.digests[rows, 0] >> _HALF).astype(np.uint32)
-    told = np.flatnonzero(written[rows])
-    every = np.arange(len(rows))
-    pairs.append(edges(texts[told], every[told]))
-    pairs.append(edges((lots >> _HALF).astype(np.uint32), every))
-    return pairs
+    pairs = [(places[one], places[other]) for one, other in known.neighbours(alive)]
+    return [*pairs, *edges((lots >> _HALF).astype(np.uint32), np.arange(len(rows)))]
 
 
-def grouped(count: int, pairs: list[tuple[Array, Array]]) -> Array:
+def grouped(count: int, pairs: list[Pairs]) -> Array:
     """Return the group of each of `count` rows, int64: rows that are linked have one."""
     members, begins = components(pairs)
     found = np.arange(count)

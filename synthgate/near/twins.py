@@ -1,7 +1,8 @@
 """Rows of one kind that nearly repeat rows of another: real ones that a generator wrote.
 
-Candidates share a band key or all of their normalised text; each is then compared exactly, on
-prompt and response apart, with at most 64 of those that share most keys with it.
+Candidates share a band key or all of their normalised text, and their sketches leave it possible
+that they are near; each is then compared exactly, on prompt and response apart, with at most 64 of
+those that share most keys with it.
 """
 
 from __future__ import annotations
@@ -11,12 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from synthgate.formats import SHAPES
-from synthgate.near.against import strings
+from synthgate.near.kin import Kin
 from synthgate.near.scan import Texts, sides
-from synthgate.near.shingles import jaccard, shingled
-from synthgate.near.survey import Survey
-from synthgate.rows import Value
+from synthgate.near.shingles import shingled
+from synthgate.near.similar import Similar
 
 Array = Any
 Reader = Callable[[Sequence[int]], Iterator[Texts]]
@@ -27,36 +26,24 @@ _PAIRS = 2_000  # read and compared at a time
 _EVEN = 1e-9
 
 
-def texts(value: Value) -> Texts:
-    """Return the prompt and response of a row of any known shape, else all its texts as one."""
-    for shape in SHAPES:
-        if shape.matches(value):
-            return shape.prompt(value), shape.response(value)
-    return None, "\n".join(strings(value))
-
-
-def candidates(known: Survey, first: Array, second: Array) -> Iterator[tuple[Array, Array]]:
-    """Yield (rows of `first`, rows of `second`) of pairs that share a key, int64, some at a time.
+def candidates(known: Kin, first: Array, second: Array) -> Iterator[tuple[Array, Array]]:
+    """Yield (rows of `first`, rows of `second`) of pairs that may be near, int64, some at a time.
 
     Of the rows that share a key with one, those with the smallest digests count: the order in
     which rows came decides nothing.
     """
-    ordered = first[np.lexsort((known.digests[first, 1], known.digests[first, 0]))]
-    indices = [_Index(keys, ordered, second) for keys in _keys(known)]
+    ordered = first[np.argsort(known.digests[first], kind="stable")]
+    indices = [_Index(keys, ordered, second) for keys in (known.digests, *known.keys())]
+    sketch = known.sketch()
     for start in range(0, len(second), _ROWS):
         found = np.concatenate([index.sharing(start, second) for index in indices])
         pairs, times = np.unique(found, axis=0, return_counts=True)
-        pairs = pairs[np.lexsort((pairs[:, 1], -times, pairs[:, 0]))]
+        likely = known.likely(pairs[:, 1], pairs[:, 0], sketch)
+        pairs, times = pairs[likely], times[likely]
+        pairs = pairs[np.lexsort((known.digests[pairs[:, 1]], -times, pairs[:, 0]))]
         ranks = np.arange(len(pairs)) - np.searchsorted(pairs[:, 0], pairs[:, 0])
         pairs = pairs[ranks < _COMPARED]
         yield pairs[:, 1], pairs[:, 0]
-
-
-def _keys(known: Survey) -> Iterator[Array]:
-    """Yield what rows may share, one after the other: their texts, each of their band keys."""
-    yield known.digests[:, 0]
-    for band in range(known.bands[0].shape[1] if known.bands else 0):
-        yield np.concatenate([part[:, band] for part in known.bands])
 
 
 class _Index:
@@ -93,14 +80,8 @@ def twins(
         ones, others = first[start : start + _PAIRS], second[start : start + _PAIRS]
         rows = np.unique(np.concatenate([ones, others]))
         texts = [side for pair in read(rows.tolist()) for side in sides(*pair, "both")]
-        found = shingled(texts, 2)
-        sets = [frozenset(found.of(at).tolist()) for at in range(len(texts))]
-        places = zip(
-            ones.tolist(), others.tolist(),
-            np.searchsorted(rows, ones).tolist(), np.searchsorted(rows, others).tolist(),
-            strict=True,
-        )  # fmt: skip
-        for one, other, a, b in places:
-            similarity = min(jaccard(sets[2 * a + side], sets[2 * b + side]) for side in (0, 1))
-            if similarity >= threshold - _EVEN:
-                yield one, other, similarity
+        similar = Similar(shingled(texts, 2, marked=False), 2)
+        places = np.searchsorted(rows, ones), np.searchsorted(rows, others)
+        found = similar.of(*places, threshold - _EVEN)
+        for at in np.flatnonzero(found >= threshold - _EVEN).tolist():
+            yield int(ones[at]), int(others[at]), float(found[at])
