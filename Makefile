@@ -30,6 +30,7 @@ lint: $(VENV)/.dev
 bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/rows.py
+	$(BIN)/python benchmarks/blend.py --rows 100000 --near
 	$(BIN)/python benchmarks/exec.py
 	$(BIN)/python benchmarks/retrieve.py
 	$(BIN)/python benchmarks/gsm8k.py

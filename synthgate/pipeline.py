@@ -9,16 +9,18 @@ from typing import Any
 
 import orjson
 
-from synthgate.config import BlendPolicy, ClusterCapPolicy, DedupePolicy, GeneratePolicy
+from synthgate.config import ClusterCapPolicy, DedupePolicy, GeneratePolicy
 from synthgate.embedders import static
 from synthgate.errors import BadLine, InputError, UsageError
 from synthgate.formats import PROMPTS, detect
 from synthgate.generators.function import FunctionGenerator, name_of
+from synthgate.mixing.guards import guard_real, guard_synthetic
+from synthgate.mixing.table import table
 from synthgate.provenance import Stamp, emit, read
 from synthgate.rows import Decision, Row, Value, lot
 from synthgate.sample import AuditPlan, freeze, frozen_ids
 from synthgate.stages.audit import judge, release, words
-from synthgate.stages.blend import guard_real, guard_synthetic, in_order, picks, plan_mix
+from synthgate.stages.blend import Wish, blend
 from synthgate.stages.cluster_cap import cluster_cap
 from synthgate.stages.dedupe import dedupe
 from synthgate.stages.generate import generate, refuse
@@ -148,9 +150,9 @@ def _blended(synthetic: list[Row], real: list[Row], fraction: float, seed: int) 
         raise InputError("real_data: holds rows that the generator made")
     sides = (real, synthetic)
     lines = [[emit(row) for row in side] for side in sides]
-    orders = [
-        list(in_order([lot(seed, row.id) for row in side], text.__getitem__))
+    tables = [
+        table([lot(seed, row.id) for row in side], text.__getitem__)
         for side, text in zip(sides, lines, strict=True)
     ]
-    mix = plan_mix(len(real), len(synthetic), Fraction(str(fraction)), BlendPolicy())
-    return [orjson.loads(lines[not pick.real][pick.number]) for pick in picks(mix, *orders)]
+    mix = blend(tables[0], tables[1], Wish(Fraction(str(fraction))))
+    return [orjson.loads(lines[not pick.real][pick.number]) for pick in mix.picks()]

@@ -260,6 +260,11 @@ def child(parents: Iterable[Provenance], generator_generation: int = 0) -> int:
     return -1 if min(generations) < 0 else 1 + max(generations)
 
 
+def stands_in(said: Provenance) -> bool:
+    """Tell whether a row was made to stand in for a real one that must not be shown."""
+    return said.source.partition(":")[0] == "stand-in"
+
+
 def run_hash(settings_digest: str) -> str:
     """Return the `run` field: a short hash of tool version and settings."""
     return content_id(f"{__version__}\n{settings_digest}".encode())[:16]

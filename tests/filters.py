@@ -123,7 +123,14 @@ def _checked(lines: list[bytes]) -> list[bytes]:
 
 
 def _real(folder: Path) -> list[str]:
-    return ["--real", str(folder / "real.jsonl"), "--unaudited", "a test"]
+    return [
+        "--real",
+        str(folder / "real.jsonl"),
+        "--unaudited",
+        "a test",
+        "--assume-generation",
+        "1",
+    ]
 
 
 def _audited(folder: Path, lines: list[bytes]) -> list[bytes]:

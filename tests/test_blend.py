@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import random
 import shlex
 import subprocess
 import sys
+from collections import Counter
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +31,11 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def blend(*words: str) -> int:
-    return invoke(["blend", "syn.jsonl", "-o", "out.jsonl", "--rejects", "rej.jsonl", *words])
+def blend(*words: str, audited: bool = False) -> int:
+    """Run the command over `syn.jsonl`; without an audit unless told otherwise."""
+    outputs = ["-o", "out.jsonl", "--rejects", "rej.jsonl"]
+    reason = [] if audited or "--certificate" in words else ["--unaudited", "a test"]
+    return invoke(["blend", "syn.jsonl", *outputs, *words, *reason])
 
 
 def sides(path: str = "out.jsonl") -> list[bool]:
@@ -70,9 +76,10 @@ def test_the_loss_report_balances_for_each_source(here: Path) -> None:
     found = json.loads(Path("out.jsonl.manifest.json").read_text())
     assert (found["rows_in"], found["rows_out"]) == (80, 67)
     assert found["rejects"] == {"surplus_real": 13}
-    assert found["findings"]["synthetic"] == {"in": 60, "out": 60, "dropped": {}}
-    real = {"in": 20, "out": 7, "dropped": {"surplus_real": 13}}
-    assert found["findings"]["real"] == real
+    kept = {"in": 60, "out": 60, "repeats": 0, "dropped": {}}
+    assert found["findings"]["synthetic"] == {**kept, "sources": {"synthetic": kept}}
+    real = {"in": 20, "out": 7, "repeats": 0, "dropped": {"surplus_real": 13}}
+    assert found["findings"]["real"] == {**real, "sources": {"people": real}}
     assert found["findings"]["real_fraction"] == 7 / 67
     assert [each.get("role", "") for each in found["inputs"]] == ["", "real"]
 
@@ -82,8 +89,10 @@ def test_repeat_uses_real_rows_evenly_up_to_the_limit(here: Path) -> None:
     assert blend("--real", "real.jsonl", "--on-shortage", "repeat") == 0
     assert sides() == [True, False] * 60
     lines = Path("out.jsonl").read_bytes().splitlines()
-    uses = [lines.count(line) for line in {*lines[::2]}]
-    assert uses == [3] * 20
+    rows = [json.loads(line)["_synthgate"] for line in lines[::2]]
+    marks = Counter(row["override"] for row in rows)
+    assert marks == {"": 20, "repeated: use 2": 20, "repeated: use 3": 20}
+    assert set(Counter(row["id"] for row in rows).values()) == {3}
     words = ("--on-shortage", "repeat", "--max-repeats", "2", "--force")
     assert blend("--real", "real.jsonl", *words) == 0
     assert sides() == [True, False] * 40
@@ -146,6 +155,39 @@ def test_order_and_shards_do_not_matter(here: Path) -> None:
         assert Path("out.jsonl").read_bytes() == first
 
 
+@pytest.mark.parametrize("fraction", ["0.1", "0.3", "0.5", "0.9", "1"])
+@pytest.mark.parametrize(("real", "synthetic"), [(1, 1), (20, 1), (1, 20), (7, 13), (13, 7)])
+def test_the_grid(here: Path, real: int, synthetic: int, fraction: str) -> None:
+    """Counts, share and prefixes of what is written, with cap and with repeat."""
+    auditing.rows(here, "syn.jsonl", range(synthetic))
+    auditing.rows(here, "real.jsonl", range(100, 100 + real), auditing.REAL)
+    wanted = Fraction(fraction)
+    for how, uses in (("cap", 1), ("repeat", 4)):
+        words = ("--real-fraction", fraction, "--on-shortage", how, "--force")
+        assert blend("--real", "real.jsonl", *words) == 0
+        found = sides()
+        count, ours = len(found), sum(found)
+        fits = wanted == 1 or wanted * synthetic <= (1 - wanted) * real * uses
+        kept = 0 if wanted == 1 else synthetic if fits else (1 - wanted) * real * uses // wanted
+        assert count - ours == kept
+        assert wanted * count <= ours < wanted * count + 1 or wanted == 1
+        over = ours - wanted * count
+        for at in range(1, count + 1):
+            assert abs(sum(found[:at]) - wanted * at) <= max(Fraction(1, 2), over)
+
+
+def test_compressed_files_and_arrays_give_the_same_bytes(here: Path) -> None:
+    """.gz, .zst and .json inputs are mixed as the plain files are."""
+    assert blend("--real", "real.jsonl") == 0
+    wanted = Path("out.jsonl").read_bytes()
+    lines, real = (Path(name).read_bytes() for name in ("syn.jsonl", "real.jsonl"))
+    Path("a.jsonl.gz").write_bytes(gzip.compress(lines))
+    Path("r.json").write_bytes(b"[" + b",\n".join(real.splitlines()) + b"]")
+    words = ["--unaudited", "a test", "-o", "out.jsonl", "--force"]
+    assert invoke(["blend", "a.jsonl.gz", "--real", "r.json", *words]) == 0
+    assert Path("out.jsonl").read_bytes() == wanted
+
+
 def test_the_seed_chooses_other_rows(here: Path) -> None:
     """Which rows go is drawn: another seed drops others."""
     assert blend("--real", "real.jsonl") == 0
@@ -168,7 +210,8 @@ def test_bad_lines_can_be_rejected(here: Path) -> None:
     assert blend("--real", "real.jsonl") == 4
     assert blend("--real", "real.jsonl", "--on-error", "reject") == 0
     found = json.loads(Path("out.jsonl.manifest.json").read_text())
-    assert found["findings"]["real"] == {"in": 21, "out": 20, "dropped": {"bad_line": 1}}
+    real = found["findings"]["real"]
+    assert (real["in"], real["out"], real["dropped"]) == (21, 20, {"bad_line": 1})
     assert found["rejects"] == {"invalid_json": 1, "over_fraction": 40}
 
 
@@ -188,7 +231,7 @@ def test_bad_lines_can_be_rejected(here: Path) -> None:
         (["--real", "missing.jsonl"], 4, "missing.jsonl"),
         (["--real", "syn.jsonl"], 4, "syn.jsonl:1: stands among the real rows"),
         (["--real", "deep.jsonl"], 4, "deep.jsonl:1: stands among the real rows"),
-        (["--real", "copy.jsonl"], 4, "copy.jsonl:2: is also among the synthetic rows"),
+        (["--real", "copy.jsonl"], 4, "copy.jsonl:2: is also syn.jsonl:6"),
         (["real.jsonl", "--real", "plain.jsonl"], 4, "real.jsonl:1: is a real row among"),
         (["plain.jsonl", "--real", "real.jsonl"], 6, "plain.jsonl:1: nothing has verified"),
         (["edited.jsonl", "--real", "real.jsonl"], 6, "edited.jsonl:1: was edited"),
@@ -208,7 +251,7 @@ def test_what_must_not_be_mixed_is_refused(
     copy = auditing.line(5).split(b',"_synthgate"')[0] + b"}"
     write_rows(Path("copy.jsonl"), [b'{"input":"a","output":"b"}', copy])
     before = {each.name: each.read_bytes() for each in here.iterdir()}
-    assert blend(*words) == code
+    assert blend(*words, audited="c" in words) == code
     assert said in one_line(capfd)
     assert {each.name: each.read_bytes() for each in here.iterdir()} == before
 
@@ -236,7 +279,7 @@ def test_no_real_is_recorded_in_every_row(here: Path) -> None:
     """--no-real REASON: all synthetic rows, each with the reason."""
     assert blend("--no-real", "nothing was collected") == 0
     overrides = {row["_synthgate"]["override"] for row in read_rows(Path("out.jsonl"))}
-    assert overrides == {"unaudited: no certificate; no real rows: nothing was collected"}
+    assert overrides == {"unaudited: a test; no real rows: nothing was collected"}
     assert sides() == [False] * 60
     words = ("--real", "real.jsonl", "--real-fraction", "0", "--no-real", "x", "--force")
     assert blend(*words) == 0
@@ -247,10 +290,10 @@ def test_no_real_is_recorded_in_every_row(here: Path) -> None:
 def test_earlier_overrides_are_kept(here: Path) -> None:
     """A reason that a row already carries stands before the new one."""
     auditing.rows(here, "syn.jsonl", range(3), override="dependent: same family")
-    assert blend("--real", "real.jsonl", "--unaudited", "a trial") == 0
+    assert blend("--real", "real.jsonl") == 0
     found = [row["_synthgate"] for row in read_rows(Path("out.jsonl"))]
     assert {each["override"] for each in found if each["synthetic"]} == {
-        "dependent: same family; unaudited: a trial"
+        "dependent: same family; unaudited: a test"
     }
     assert {each["override"] for each in found if not each["synthetic"]} == {""}
 
@@ -258,18 +301,23 @@ def test_earlier_overrides_are_kept(here: Path) -> None:
 # --- the certificate --------------------------------------------------------------------
 
 
-def test_without_a_certificate_it_is_said_and_recorded(
+def test_without_a_certificate_nothing_is_blended(
     here: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """No certificate: allowed, said even with --quiet, recorded in every synthetic row."""
+    """No certificate: exit 6, and the message says what would do; nothing is written."""
+    assert blend("--real", "real.jsonl", audited=True) == 6
+    assert "--certificate FILE" in one_line(capfd)
+    assert not Path("out.jsonl").exists()
+
+
+def test_a_blend_without_an_audit_says_so(here: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """--unaudited REASON: said even with --quiet, recorded in every synthetic row."""
     assert blend("--real", "real.jsonl", "-q") == 0
-    assert capfd.readouterr().err == (
-        "blend: the synthetic rows are not shown to be audited: no certificate\n"
-    )
+    said = "blend: the synthetic rows are not shown to be audited: a test\n"
+    assert capfd.readouterr().err == said
     found = [row["_synthgate"] for row in read_rows(Path("out.jsonl"))]
-    assert {each["override"] for each in found if each["synthetic"]} == {
-        "unaudited: no certificate"
-    }
+    assert {each["override"] for each in found if each["synthetic"]} == {"unaudited: a test"}
+    assert {each["override"] for each in found if not each["synthetic"]} == {""}
 
 
 def test_a_fitting_certificate_leaves_no_mark(
@@ -323,11 +371,11 @@ def test_the_certificate_of_the_run_folder_is_the_default(
     monkeypatch.setenv("SYNTHGATE_RUN_DIR", "run")
     Path("run").mkdir()
     certify(here, here / "syn.jsonl").rename("run/certificate.json")
-    assert blend("--real", "real.jsonl") == 0
+    assert blend("--real", "real.jsonl", audited=True) == 0
     assert {row["_synthgate"]["override"] for row in read_rows(Path("out.jsonl"))} == {""}
     auditing.rows(here, "syn.jsonl", range(61))
-    assert blend("--real", "real.jsonl", "--force") == 6
-    assert blend("--real", "real.jsonl", "--force", "--unaudited", "on purpose") == 0
+    assert blend("--real", "real.jsonl", "--force", audited=True) == 6
+    assert blend("--real", "real.jsonl", "--force") == 0
 
 
 # --- gate | blend -----------------------------------------------------------------------
@@ -362,12 +410,12 @@ def test_the_pipe_carries_rows_and_certificate(here: Path) -> None:
     assert gate["outputs"][0]["sha256"] == mix["inputs"][0]["sha256"]
 
 
-def test_the_pipe_without_a_run_folder_marks_the_rows(here: Path) -> None:
-    """Without a run folder no certificate reaches blend, and every row says so."""
+def test_the_pipe_without_a_run_folder_ends_with_6(here: Path) -> None:
+    """Without a run folder no certificate reaches blend, and nothing is mixed."""
     done = pipe(here, failing=0, run_dir=False)
-    assert done.returncode == 0, done.stderr
-    marks = [row["_synthgate"]["override"] for row in read_rows(Path("train.jsonl"))]
-    assert marks.count("unaudited: no certificate") == 20
+    assert done.returncode == 6
+    assert "no certificate" in done.stderr
+    assert not Path("train.jsonl").exists()
 
 
 def test_a_stop_in_the_pipe_makes_no_training_set(here: Path) -> None:

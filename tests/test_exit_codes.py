@@ -36,7 +36,9 @@ def rows(folder: Path, count: int = 30) -> None:
     stamp = Stamp(source="s").provenance
     plain = [json.dumps({"input": f"q{n}", "output": f"a{n}"}).encode() for n in range(count)]
     found = [read(line, "x", 1, stamp) for line in plain]
-    write_rows(folder / "rows.jsonl", [emit(row.marked(verified_by="rule")) for row in found])
+    write_rows(
+        folder / "rows.jsonl", [emit(row.marked(verified_by="rule", generation=1)) for row in found]
+    )
     write_rows(folder / "real.jsonl", [{"input": f"r{n}", "output": f"s{n}"} for n in range(count)])
     write_rows(folder / "plain.jsonl", plain)
     write_rows(folder / "prompts.jsonl", [{"prompt": "one"}, {"prompt": "two"}])

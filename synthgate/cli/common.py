@@ -156,7 +156,7 @@ class Session(contextlib.ExitStack):
         """Pass the rows on, with a sign of life on stderr where somebody may be waiting."""
         if self.quiet or not (self.options.verbose or sys.stderr.isatty()):
             return rows
-        self._progress = self.enter_context(Progress(self.manifest.stage))
+        self._progress = self._progress or self.enter_context(Progress(self.manifest.stage))
         return self._progress.watch(rows)
 
     def open_outputs(self) -> None:

@@ -1,44 +1,184 @@
-"""One side of a blend: its rows on disk, what decides about them in memory."""
+"""One side of a blend: where its rows lie, what decides about them in memory."""
 
 from __future__ import annotations
 
 from array import array
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from synthgate.jsonl import Shelf, Source
-from synthgate.provenance import Stamp, emit, read
+import numpy as np
+
+from synthgate.formats import dig
+from synthgate.jsonl import Recall, Source
+from synthgate.mixing.choice import REASONS
+from synthgate.mixing.table import Table, table
+from synthgate.near.scan import Texts
+from synthgate.provenance import emit, read, splice
 from synthgate.rows import Row, lot
 
-_STAMP = Stamp().provenance
+if TYPE_CHECKING:
+    from typing import Any
+
+AS_IT_IS, UNSTAMPED, OTHER = range(3)  # what has to be done to write a line again
+ASSUMED, OWN = 1, 2  # what is to be recorded in a row
+NO_SLICE = "(none)"
+
+
+class Names:
+    """Names as numbers, in the order in which they are met; several sides may share them."""
+
+    def __init__(self, first: tuple[str, ...] = ()) -> None:
+        self._numbers = {name: number for number, name in enumerate(first)}
+
+    def number(self, name: str) -> int:
+        """Return the number of a name."""
+        return self._numbers.setdefault(name, len(self._numbers))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._numbers)
 
 
 class Side:
-    """The rows of one side, put aside on disk: their lots and where they came from in memory."""
+    """The rows of one side: about 40 bytes each, their lines stay where they are.
 
-    def __init__(self, source: Source | None, seed: int) -> None:
-        self.source, self._seed, self._shelf = source, seed, Shelf()
-        self.lots, self._numbers = array("Q"), array("Q")
-        self._files: list[str] = []
+    `by` names the field of the slices; `slices` are shared with the other side; `lengths` says
+    that characters are counted, and `alike` that a stamp is known without the row's fields.
+    """
+
+    def __init__(
+        self,
+        source: Source | None,
+        seed: int,
+        slices: Names,
+        *,
+        by: str = "",
+        lengths: bool = False,
+        alike: bool = True,
+    ) -> None:
+        self.source, self._seed, self._by = source, seed, by
+        self._unstamped = UNSTAMPED if alike else OTHER
+        self._recall = Recall(source) if source else None
+        self._slice_names, self._source_names = slices, Names()
+        self._lots, self._sources, self._slices = array("Q"), array("I"), array("I")
+        self._sizes = array("I") if lengths else None
+        self._kinds, self._flags = bytearray(), bytearray()
+        self.reasons = np.zeros(0, np.uint8)
         self.waiting = ""  # the first row that needs a person
 
     def __len__(self) -> int:
-        return len(self.lots)
+        return len(self._lots)
 
-    def add(self, row: Row) -> None:
-        """Put a row aside."""
-        self._shelf.put(emit(row))
-        self.lots.append(lot(self._seed, row.id))
-        self._numbers.append(row.line)
-        self._files.append(row.file)
+    def add(self, row: Row, texts: Texts, flags: int = 0) -> None:
+        """Take down the row that the source has just yielded."""
+        said = row.provenance
+        if self._recall is not None:
+            self._recall.note(row.raw, row.line)
+        self._lots.append(lot(self._seed, said.id))
+        self._sources.append(self._source_names.number(said.source))
+        if self._by:
+            value = dig(row.value, self._by)
+            self._slices.append(
+                self._slice_names.number(NO_SLICE if value is None else str(value)[:200])
+            )
+        if self._sizes is not None:
+            self._sizes.append(len(texts[0] or "") + len(texts[1] or ""))
+        self._kinds.append(self._kind(row))
+        self._flags.append(flags)
+
+    def _kind(self, row: Row) -> int:
+        """Tell what has to be done to write a row again."""
+        if row.raw == row.payload:
+            return self._unstamped
+        return AS_IT_IS if row.raw == emit(row) else OTHER
+
+    def close(self) -> None:
+        """Say that all rows have been added."""
+        self.reasons = np.zeros(len(self), np.uint8)
+
+    @property
+    def lots(self) -> Any:
+        """The lots of all rows, uint64."""
+        return np.asarray(self._lots)
+
+    @property
+    def flagged(self) -> int:
+        """All flags that some row has."""
+        return int(np.bitwise_or.reduce(np.frombuffer(self._flags, np.uint8), initial=0))
+
+    def drop(self, numbers: Any, reason: str) -> None:
+        """Take rows out of what is mixed."""
+        self.reasons[numbers] = REASONS.index(reason)
+
+    def dropped(self) -> Iterator[tuple[int, str]]:
+        """Yield (number, reason) of the rows that were taken out, by lot."""
+        order = self.whole().order()
+        for number in order[self.reasons[order] > 0].tolist():
+            yield number, REASONS[self.reasons[number]]
+
+    @property
+    def source_names(self) -> tuple[str, ...]:
+        """The sources of the rows, by their numbers."""
+        return tuple(self._source_names)
+
+    @property
+    def slice_names(self) -> tuple[str, ...]:
+        """The slices of the rows of both sides, by their numbers."""
+        return tuple(self._slice_names)
+
+    def table(self) -> Table:
+        """Return what is known of the rows that are still in."""
+        found = table(
+            self._lots, self.line, self._sources, self._slices, self._sizes or (),
+            self.source_names, self.slice_names,
+        )  # fmt: skip
+        return found.take(np.flatnonzero(self.reasons == 0))
+
+    def whole(self) -> Table:
+        """Return what is known of all rows, dropped ones too."""
+        return table(
+            self._lots, self.line, self._sources, self._slices,
+            source_names=self.source_names, slice_names=self.slice_names,
+        )  # fmt: skip
+
+    def release(self) -> None:
+        """Close the files that lines were read from."""
+        if self._recall is not None:
+            self._recall.close()
+
+    # --- lines --------------------------------------------------------------------------
+
+    def place(self, number: int) -> str:
+        """Return `file:line` of a row."""
+        file, line = self._recall.place(number) if self._recall else ("", 0)
+        return f"{file}:{line}"
 
     def line(self, number: int) -> bytes:
-        """Return the line of a row."""
-        return self._shelf.take(number)
+        """Return the line of a row, as it was read."""
+        return self._recall.line(number) if self._recall else b""
 
     def row(self, number: int) -> Row:
         """Return a row, as it was read."""
-        return read(self.line(number), self._files[number], self._numbers[number], _STAMP)
+        if self.source is None or self._recall is None:
+            raise IndexError(number)
+        file, line = self._recall.place(number)
+        return read(self.line(number), file, line, self.source.stamp)
 
-    def marked(self, number: int, mark: str) -> bytes:
-        """Return the line of a row with one more reason in its `override`."""
+    def written(self, number: int, marks: dict[int, str], mark: str, generation: int) -> bytes:
+        """Return the line that a row is written as.
+
+        `mark` goes into its `override`, and so do those of `marks` whose flag it has; a row of
+        unknown generation gets the one that is assumed.
+        """
+        flags = self._flags[number]
+        if not flags and not mark:
+            if self._kinds[number] == AS_IT_IS:
+                return self.line(number)
+            if self._kinds[number] == UNSTAMPED and self.source and self._recall:
+                payload, file = self.line(number), self._recall.place(number)[0]
+                return splice(payload, self.source.stamp(payload, {}, file))
         row = self.row(number)
-        return emit(row.marked(override="; ".join(filter(None, [row.provenance.override, mark]))))
+        said = [row.provenance.override, *(text for flag, text in marks.items() if flags & flag)]
+        fields: dict[str, Any] = {"override": "; ".join(filter(None, [*said, mark]))}
+        if flags & ASSUMED:
+            fields["generation"] = generation
+        return emit(row.marked(**fields))

@@ -13,6 +13,7 @@ from synthgate.jsonl.leaves import HeldPages, Leaf, Pages
 from synthgate.jsonl.locking import locked
 from synthgate.jsonl.paged import FilePages
 from synthgate.jsonl.reading import MAX_LINE, BadLineSink, Source, expand, read_file
+from synthgate.jsonl.recall import Recall
 from synthgate.jsonl.shards import Shards, open_shards
 from synthgate.jsonl.shelf import Shelf
 from synthgate.jsonl.writing import Sink, open_sink, write_file
@@ -25,6 +26,7 @@ __all__ = [
     "Leaf",
     "Log",
     "Pages",
+    "Recall",
     "Shards",
     "Shelf",
     "Sink",

@@ -43,10 +43,14 @@ class Places:
     def lines(self, handle: int, wanted: list[int], longest: int) -> Iterator[bytes]:
         """Yield the lines of some rows, by their numbers, from an open file."""
         for number in wanted:
-            start = self.starts[number]
-            end = self.starts[number + 1] if number + 1 < len(self.starts) else start + longest
-            line = os.pread(handle, min(end - start, longest), start)
-            yield line[: line.find(b"\n") % (len(line) + 1)].rstrip(b" \t\r")
+            yield self.line(handle, number, longest)
+
+    def line(self, handle: int, number: int, longest: int) -> bytes:
+        """Return the line of one row from an open file."""
+        start = self.starts[number]
+        end = self.starts[number + 1] if number + 1 < len(self.starts) else start + longest
+        line = os.pread(handle, min(end - start, longest), start)
+        return line[: line.find(b"\n") % (len(line) + 1)].rstrip(b" \t\r")
 
     def sift(
         self, lines: Iterator[tuple[int, bytes | BadLine]], wanted: list[int]

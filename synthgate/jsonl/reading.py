@@ -107,7 +107,7 @@ class Source:
         self.rows = self.bad = self.edited = 0
         self.streams: list[Stream] = []
         self._spools: dict[str, IO[bytes]] = {}
-        self._places: list[Places] = []
+        self.places: list[Places] = []  # of the inputs so far, with `again`
         self._passes = 0
         for path in self.paths:
             _refuse(path, self.paths)
@@ -131,7 +131,7 @@ class Source:
     @property
     def seekable(self) -> bool:
         """Whether `only` takes the time of the rows that it yields, and not of all."""
-        return all(place.seekable for place in self._places)
+        return all(place.seekable for place in self.places)
 
     def only(self, numbers: Iterable[int]) -> Iterator[Row]:
         """Yield some rows again, by their number from 0 in the order of the first pass, ascending.
@@ -140,12 +140,22 @@ class Source:
         """
         wanted = list(numbers)
         start, at = 0, 0
-        for path, places in zip(self.paths, self._places, strict=False):
+        for path, places in zip(self.paths, self.places, strict=False):
             stop = bisect.bisect_left(wanted, start + len(places), lo=at)
             inside = [number - start for number in wanted[at:stop]]
             if inside:
                 yield from self._only(path, places, inside)
             start, at = start + len(places), stop
+
+    def handle(self, number: int) -> int:
+        """Return an open descriptor of an input that lies in a file, or was kept in one."""
+        path = self.paths[number]
+        spool = self._spools.get(path)
+        if spool is None:
+            with open_raw(path) as file:
+                return os.dup(file.fileno())
+        spool.flush()
+        return os.dup(spool.fileno())
 
     def _only(self, path: str, places: Places, wanted: list[int]) -> Iterator[Row]:
         name = shown(path)
@@ -171,7 +181,7 @@ class Source:
         plain = not path.endswith((".gz", ".zst", ".json"))
         places = Places(seekable=plain or not self.again)
         if first and self.again:
-            self._places.append(places)
+            self.places.append(places)
         with contextlib.ExitStack() as stack:
             hashing, stream = self.opened(stack, path, first)
             stamp = self.stamp

@@ -7,6 +7,8 @@ alike      short texts that differ by the spelling of one word
 against    n-grams shared with reference texts: evaluation sets, real training data
 quality    what no candidate can be: control garbage, cut off, refused, caught in a loop
 scan       all of this for a batch of rows: what pass 1 keeps of a row
+kin        what near repeats among any rows are told by
+twins      rows of one kind that nearly repeat rows of another
 groups     rows that share a key, as groups that can be decided apart from each other
 judge      which rows of a group repeat which, by exact comparison
 pool       the same functions over batches, in this process or in several

@@ -1,0 +1,128 @@
+"""What a blend says of itself: its plan before it writes, its account after."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from synthgate.mixing.choice import REASONS
+
+if TYPE_CHECKING:
+    from synthgate.cli.blend_guards import Guards
+    from synthgate.cli.common import Session
+    from synthgate.cli.sides import Side
+    from synthgate.mixing.counts import Quota
+    from synthgate.stages.blend import Mixed
+
+_SHOWN = 20
+Account = dict[str, Any]
+
+
+def plan_lines(mix: Mixed, role: str, by: str) -> Iterator[str]:
+    """Yield the whole mix in words, before any of it is written."""
+    synthetic, real = mix.counts[1], int((mix.uses[0] > 0).sum())
+    what = "plan" if role == "output" else "plan of the validation set"
+    text = (
+        f"{what}: {synthetic:,} of {len(mix.sides[1]):,} synthetic and "
+        f"{real:,} of {len(mix.sides[0]):,} real rows"
+    )
+    if mix.repeats:
+        text += f", real ones again {mix.repeats:,} times"
+    unit = " of characters" if mix.wish.chars else ""
+    wanted = f"(wanted {float(mix.wish.fraction):g})"
+    yield f"{text}: real fraction{unit} {mix.achieved:.4g} {wanted}"
+    if by:
+        yield from _slice_lines(mix.quotas, by, "characters" if mix.wish.chars else "rows")
+
+
+def _slice_lines(quotas: list[Quota], by: str, unit: str) -> Iterator[str]:
+    for quota in quotas[:_SHOWN]:
+        yield (
+            f"plan: {by}={quota.name}: {quota.synthetic:,} of {quota.synthetic_in:,} synthetic and "
+            f"{quota.real:,} for {quota.real_in:,} real {unit}"
+        )
+    if len(quotas) > _SHOWN:
+        yield f"plan: and {len(quotas) - _SHOWN:,} more slices, in the manifest"
+    alone = [quota for quota in quotas if quota.synthetic_in and not quota.real_in]
+    if alone:
+        names = ", ".join(quota.name for quota in alone[:_SHOWN])
+        more = f" and {len(alone) - _SHOWN:,} more" if len(alone) > _SHOWN else ""
+        lost = sum(quota.synthetic_in - quota.synthetic for quota in alone)
+        yield f"no real rows stand beside the slices {names}{more}: {lost:,} synthetic {unit} drop"
+
+
+def account(
+    io: Session, sides: tuple[Side, Side], mixes: dict[str, Mixed], guards: Guards
+) -> Account:
+    """Return what went in, came out and was dropped, for each side, source and slice.
+
+    Each account balances, in + repeats = out + dropped; anything else is a bug.
+    """
+    mix = mixes["output"]
+    found: Account = {}
+    for at, name in ((1, "synthetic"), (0, "real")):
+        fates = _Fates(sides[at], mixes, at)
+        found[name] = fates.whole()
+        found[name]["sources"] = fates.by(fates.table.sources, fates.table.source_names)
+        if guards.by:
+            slices = fates.by(fates.table.slices, fates.table.slice_names)
+            found[name]["slices"] = slices
+            for value, counts in slices.items():
+                both = io.manifest.slices.setdefault(f"{guards.by}={value}", {})
+                both |= {f"{name}_in": counts["in"], f"{name}_out": counts["out"]}
+    found |= {
+        "repeats": sum(each.repeats for each in mixes.values()),
+        "real_fraction": mix.achieved,
+        "wanted_fraction": float(mix.wish.fraction),
+        "unit": "chars" if mix.wish.chars else "rows",
+        "epoch": mix.wish.epoch,
+        "override": "; ".join(guards.overrides()),
+    }
+    if held := mixes.get("validation"):
+        real, synthetic = held.counts
+        shown = {"real": real, "synthetic": synthetic, "real_fraction": held.achieved}
+        found["validation"] = shown
+    return found
+
+
+class _Fates:
+    """What became of every row of a side: how often it is used, or why it is not."""
+
+    def __init__(self, side: Side, mixes: dict[str, Mixed], at: int) -> None:
+        self.table = side.whole()
+        self._bad = side.source.bad if side.source is not None else 0
+        self._reasons, self._uses = side.reasons.copy(), np.zeros(len(side), np.uint32)
+        for mix in mixes.values():
+            numbers = mix.sides[at].numbers
+            self._reasons[numbers], self._uses[numbers] = mix.reasons[at], mix.uses[at]
+
+    def whole(self) -> Account:
+        """Return the account of the side, bad lines too."""
+        found = self.by(np.zeros(len(self._uses), np.uint32), ("",)).get("", _account_of([], []))
+        if self._bad:
+            found["in"] += self._bad
+            found["dropped"]["bad_line"] = self._bad
+        return found
+
+    def by(self, keys: Any, names: Sequence[str]) -> dict[str, Account]:
+        """Return the account of each name that has rows."""
+        order = np.argsort(keys, kind="stable")
+        ends = np.cumsum(np.bincount(keys, minlength=len(names)))
+        found = {}
+        for number, rows in enumerate(np.split(order, ends[:-1])):
+            if len(rows):
+                found[names[number]] = _account_of(self._reasons[rows], self._uses[rows])
+        return dict(sorted(found.items()))
+
+
+def _account_of(reasons: Any, uses: Any) -> Account:
+    """Return the account of some rows, or raise if one of them is neither used nor dropped."""
+    counts = np.bincount(reasons, minlength=len(REASONS)).tolist() if len(reasons) else []
+    dropped = {REASONS[at]: count for at, count in enumerate(counts) if at and count}
+    out = int(np.sum(uses))
+    repeats = out - int(np.count_nonzero(uses))
+    if len(reasons) + repeats != out + sum(dropped.values()):
+        raise RuntimeError(f"blend lost rows: {len(reasons)} in, {out} out, {dropped} dropped")
+    return {"in": len(reasons), "out": out, "repeats": repeats, "dropped": dropped}

@@ -1,0 +1,67 @@
+"""The proof that the synthetic rows of a blend passed their audit: its certificate."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from synthgate.cli.audit_gate import CERTIFICATE
+from synthgate.errors import BadLine, InputError, Stale
+from synthgate.rows import Value, parse
+from synthgate.sample import set_digest
+
+if TYPE_CHECKING:
+    from synthgate.cli.common import Session
+
+_ID = 32  # bytes
+
+
+class Ids:
+    """The ids of the rows of a set, 32 bytes each."""
+
+    def __init__(self) -> None:
+        self._ids = bytearray()
+
+    def __len__(self) -> int:
+        return len(self._ids) // _ID
+
+    def add(self, row_id: str) -> None:
+        """Add the id of a row."""
+        self._ids += bytes.fromhex(row_id)
+
+    def digest(self) -> str:
+        """Return the set digest, and forget the ids."""
+        ids, self._ids = self._ids, bytearray()
+        np.frombuffer(ids, f"S{_ID}").sort()  # in place: they are as long as each other
+        return set_digest(bytes(ids[at : at + _ID]) for at in range(0, len(ids), _ID))
+
+
+def default_certificate() -> str:
+    """Return the certificate of the run folder, "" where there is none."""
+    folder = os.environ.get("SYNTHGATE_RUN_DIR")
+    path = os.path.join(folder, CERTIFICATE) if folder else ""
+    return path if path and os.path.exists(path) else ""
+
+
+def check(io: Session, path: str, ids: Ids) -> None:
+    """Raise `Stale` unless a certificate says PASS about these rows, no more and no fewer."""
+    found = _read(io, path)
+    if found.get("verdict") != "PASS":
+        raise Stale(f"{path}: does not say PASS")
+    count = len(ids)
+    if found.get("released_digest") != ids.digest():
+        raise Stale(
+            f"{path}: is about other rows: it released {found.get('released')}, "
+            f"these are {count}; blend what the gate wrote, all of it"
+        )
+
+
+def _read(io: Session, path: str) -> Value:
+    try:
+        return parse(io.text(path, "certificate").encode())
+    except BadLine as error:
+        raise Stale(f"{path}: is not a certificate: {error}") from None
+    except InputError as error:
+        raise Stale(f"{error}: no certificate, no proof") from None
