@@ -143,6 +143,22 @@ def _slow(handler: Handler, body: dict[str, Any]) -> None:
     _good(handler, body)
 
 
+def _short_limit(handler: Handler, body: dict[str, Any]) -> None:
+    """Need a hundred tokens for an answer."""
+    fits = body["max_tokens"] >= 100
+    handler.reply(
+        200, completion("a long answer" if fits else "a lo", "stop" if fits else "length")
+    )
+
+
+def _small_window(handler: Handler, body: dict[str, Any]) -> None:
+    """Cut every answer off, and refuse a higher limit."""
+    if body["max_tokens"] > 64:
+        handler.reply(400, {"error": {"message": "max_tokens is too large: at most 64"}})
+    else:
+        handler.reply(200, completion("a lo", "length"))
+
+
 def _says(status: int, answer: Any, **headers: str) -> Behaviour:
     shown = {name.replace("_", "-"): value for name, value in headers.items()}
     return lambda handler, body: handler.reply(status, answer, shown)
@@ -231,6 +247,8 @@ BEHAVIOURS: dict[str, Behaviour] = {
     "reasoning_field": _says(200, completion("four", reasoning_content="2+2")),
     "large": _says(200, completion("x" * 10_000_000)),
     "truncated": _says(200, completion("half an ans", "length")),
+    "short_limit": _short_limit,
+    "small_window": _small_window,
     "filtered": _says(200, completion("half", "content_filter")),
     "refused": _says(200, completion(None, refusal="I cannot help with that")),
     "refused_aloud": _says(200, completion("Sorry.", refusal="I cannot help with that")),
@@ -346,4 +364,5 @@ def command(server: ChatServer | None, folder: Path, *flags: str) -> list[str]:
     files = ["-o", f"{folder}/out.jsonl", "--rejects", f"{folder}/rejects.jsonl"]
     journal = ["--journal", f"{folder}/journal.jsonl"]
     fixed = ["generate", f"{folder}/prompts.jsonl", "--model", "m", "--samples", "1", "--force"]
+    fixed += ["--attempts", "3"]
     return [*fixed, *files, *journal, *url, *flags]

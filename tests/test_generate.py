@@ -16,8 +16,8 @@ from synthgate.config import GeneratePolicy
 from synthgate.formats import PROMPTS, named
 from synthgate.generators import Answer, Request
 from synthgate.generators.answers import Unusable, usable_text
-from synthgate.generators.chat import endpoint
 from synthgate.generators.journal import record
+from synthgate.generators.wire import endpoint
 from synthgate.provenance import Stamp, emit, read
 from synthgate.rows import Row
 from synthgate.stages.generate import Origin
@@ -122,7 +122,7 @@ def test_only_whole_answers_count(
     body["choices"][0] |= choice
     whole = (
         status == 200
-        and finish == "stop"
+        and finish in ("stop", "tool_calls")
         and content in ("four", "<think>x</think>four")
         and not said.get("refusal")
         and not (top.get("error") or top.get("object") == "error")

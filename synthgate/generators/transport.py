@@ -1,0 +1,114 @@
+"""One server over HTTP; the only module that knows httpx.
+
+A pool of connections looks through all of them for every call: with 64 in flight in one pool that
+costs more than everything else. So the calls are spread over several pools of a few connections.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import urllib.request
+from urllib.parse import urlsplit
+
+import httpx
+
+from synthgate.generators.body import BadBody, read_body
+from synthgate.generators.faults import Reply, asked_wait
+from synthgate.version import __version__
+
+_LANE = 6  # calls in flight in one pool
+_SECRET = 8  # characters; a shorter key is a placeholder for a local server, and no secret
+
+
+class Transport:
+    """Connections to one URL, kept alive between calls."""
+
+    def __init__(self, url: str, api_key: str, concurrency: int) -> None:
+        self.url = url
+        self._url, self._key = httpx.URL(url), api_key
+        self._headers = [
+            (b"host", self._url.netloc),
+            (b"content-type", b"application/json"),
+            (b"accept", b"application/json"),
+            (b"accept-encoding", b"gzip"),
+            (b"user-agent", f"synthgate/{__version__}".encode()),
+        ]
+        if api_key:
+            self._headers.append((b"authorization", b"Bearer " + api_key.encode()))
+        secure, proxy = _security(url), _proxy(url)
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=_LANE)
+        self._lanes = [
+            httpx.AsyncHTTPTransport(verify=secure, proxy=proxy, limits=limits)
+            for _ in range(-(-concurrency // _LANE))
+        ]
+        self._busy = [0] * len(self._lanes)
+
+    async def post(self, content: bytes, seconds: float) -> Reply:
+        """Make one call under one deadline for all of it, however slowly the body drips.
+
+        Nothing follows a redirect: it would carry the key elsewhere. Every fault is a `Reply`.
+        """
+        lane = self._busy.index(min(self._busy))
+        self._busy[lane] += 1
+        try:
+            async with asyncio.timeout(seconds):
+                return self._redacted(await self._once(self._lanes[lane], content))
+        except TimeoutError:
+            return Reply(error="timeout", detail=f"no answer in {seconds:g} s")
+        except (httpx.LocalProtocolError, httpx.UnsupportedProtocol) as error:
+            return self._redacted(Reply(error="request", detail=f"cannot be sent: {error}"))
+        except httpx.TransportError as error:
+            detail = f"{type(error).__name__}: {error}"
+            return self._redacted(Reply(error="connection", detail=detail))
+        finally:
+            self._busy[lane] -= 1
+
+    async def _once(self, lane: httpx.AsyncHTTPTransport, content: bytes) -> Reply:
+        length = (b"content-length", str(len(content)).encode())
+        request = httpx.Request(
+            "POST",
+            self._url,
+            headers=[*self._headers, length],
+            stream=httpx.ByteStream(content),
+        )
+        response = await lane.handle_async_request(request)
+        status, seconds = response.status_code, asked_wait(response.headers)
+        try:
+            body = await read_body(response.stream.__aiter__(), response.headers)  # type: ignore[union-attr]
+            return Reply(status, body, wait=seconds)
+        except BadBody as error:
+            if status != 200:
+                return Reply(status, error.text, wait=seconds)
+            return Reply(200, error.text, error.reason, str(error))
+        finally:
+            await response.aclose()
+
+    def _redacted(self, reply: Reply) -> Reply:
+        """Return the reply without the API key, which a server may echo."""
+        key = self._key
+        if len(key) < _SECRET or (key not in reply.body and key not in reply.detail):
+            return reply
+        body, detail = (text.replace(key, "[api key]") for text in (reply.body, reply.detail))
+        return Reply(reply.status, body, reply.error, detail, reply.wait, redacted=True)
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        for lane in self._lanes:
+            await lane.aclose()
+
+
+def _security(url: str) -> ssl.SSLContext:
+    """Return one context for all pools: to read the certificates takes 20 ms each time."""
+    if url.startswith("https:"):
+        return httpx.create_ssl_context()
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+def _proxy(url: str) -> str | None:
+    """Return the proxy that the environment names for a URL."""
+    parts = urlsplit(url)
+    if urllib.request.proxy_bypass(parts.netloc):
+        return None
+    found = urllib.request.getproxies()
+    return found.get(parts.scheme) or found.get("all")
