@@ -23,6 +23,7 @@ _FINISHED = {
 }
 _THOUGHT = re.compile(r"\s*<think>.*?</think>\s*", re.DOTALL)
 _LONGEST_DETAIL = 300
+_TAIL = 60  # characters of a cut answer that are shown
 
 
 class Unusable(Exception):
@@ -48,7 +49,7 @@ def usable_text(status: int, body: Value | str, max_tokens: int = 0) -> str:
     message = choice.get("message")
     if type(message) is not dict:
         raise Unusable("no_choices", "the choice holds no message")
-    _finished(choice.get("finish_reason"), max_tokens)
+    _finished(choice.get("finish_reason"), max_tokens, message.get("content"))
     if message.get("refusal"):
         raise Unusable("refused", _shown(message["refusal"]))
     if message.get("tool_calls") or message.get("function_call"):
@@ -77,13 +78,14 @@ def _choice(body: Value) -> Value:
     return choice
 
 
-def _finished(reason: Any, max_tokens: int) -> None:
+def _finished(reason: Any, max_tokens: int, content: Any) -> None:
     """Refuse whatever did not end by itself."""
     if reason in _WHOLE:
         return
     if reason in _CUT:
         limit = f" at max_tokens {max_tokens}: raise --max-tokens" if max_tokens else ""
-        raise Unusable("truncated", f"cut off{limit}")
+        seen = f"; it ends in {content[-_TAIL:]!r}" if isinstance(content, str) and content else ""
+        raise Unusable("truncated", f"cut off{limit}{seen}")
     if isinstance(reason, str) and reason in _FINISHED:
         raise Unusable(*_FINISHED[reason])
     raise Unusable("unfinished", f"finish_reason is {_shown(reason)}, not stop")

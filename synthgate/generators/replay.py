@@ -22,12 +22,12 @@ class Replay:
             key = self._of(request)
             found = self._find(key)
             self._bench.counts["replayed"] += found is not None
-            yield found or self._missing(key)
+            yield found or self._missing(key, request)
 
     def _find(self, key: str) -> Answer | None:
         return self._bench.journal.recorded(key) if self._bench.journal else None
 
-    def _missing(self, key: str) -> Answer:
+    def _missing(self, key: str, _request: Request) -> Answer:
         return Answer("", "not_in_journal", "no answer is on record for this request", key)
 
 
@@ -45,7 +45,7 @@ class Rehearsal(Replay):
         journal = self._bench.journal
         return journal.settled(key, self._bench.policy) if journal else None
 
-    def _missing(self, key: str) -> Answer:
+    def _missing(self, key: str, _request: Request) -> Answer:
         self._keys.add(key)
         self._bench.counts["calls"] = len(self._keys)
         return Answer("", "not_called", "a run would ask for this answer", key)
