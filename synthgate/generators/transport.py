@@ -1,4 +1,4 @@
-"""One server over HTTP; the only module that knows httpx.
+"""One server over HTTP; with `network.py` the only module that knows httpcore.
 
 A pool of connections looks through all of them for every call: with 64 in flight in one pool that
 costs more than everything else. So the calls are spread over several pools of a few connections.
@@ -9,15 +9,18 @@ from __future__ import annotations
 import asyncio
 import ssl
 import urllib.request
+from typing import Any
 from urllib.parse import urlsplit
 
-import httpx
+import httpcore
 
 from synthgate.generators.body import BadBody, read_body
 from synthgate.generators.faults import Reply, asked_wait
+from synthgate.generators.network import Network
 from synthgate.version import __version__
 
 _LANE = 6  # calls in flight in one pool
+_IDLE = 5.0  # seconds; servers close what is idle for longer, just as it is used again
 _SECRET = 8  # characters; a shorter key is a placeholder for a local server, and no secret
 
 
@@ -26,9 +29,9 @@ class Transport:
 
     def __init__(self, url: str, api_key: str, concurrency: int) -> None:
         self.url = url
-        self._url, self._key = httpx.URL(url), api_key
+        self._url, self._key = httpcore.URL(url), api_key
         self._headers = [
-            (b"host", self._url.netloc),
+            (b"host", urlsplit(url).netloc.encode("idna")),
             (b"content-type", b"application/json"),
             (b"accept", b"application/json"),
             (b"accept-encoding", b"gzip"),
@@ -37,11 +40,7 @@ class Transport:
         if api_key:
             self._headers.append((b"authorization", b"Bearer " + api_key.encode()))
         secure, proxy = _security(url), _proxy(url)
-        limits = httpx.Limits(max_connections=None, max_keepalive_connections=_LANE)
-        self._lanes = [
-            httpx.AsyncHTTPTransport(verify=secure, proxy=proxy, limits=limits)
-            for _ in range(-(-concurrency // _LANE))
-        ]
+        self._lanes = [_pool(secure, proxy) for _ in range(-(-concurrency // _LANE))]
         self._busy = [0] * len(self._lanes)
 
     async def post(self, content: bytes, seconds: float) -> Reply:
@@ -56,26 +55,23 @@ class Transport:
                 return self._redacted(await self._once(self._lanes[lane], content))
         except TimeoutError:
             return Reply(error="timeout", detail=f"no answer in {seconds:g} s")
-        except (httpx.LocalProtocolError, httpx.UnsupportedProtocol) as error:
+        except (httpcore.LocalProtocolError, httpcore.UnsupportedProtocol) as error:
             return self._redacted(Reply(error="request", detail=f"cannot be sent: {error}"))
-        except httpx.TransportError as error:
+        except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.ProxyError) as error:
             detail = f"{type(error).__name__}: {error}"
             return self._redacted(Reply(error="connection", detail=detail))
         finally:
             self._busy[lane] -= 1
 
-    async def _once(self, lane: httpx.AsyncHTTPTransport, content: bytes) -> Reply:
+    async def _once(self, lane: httpcore.AsyncConnectionPool, content: bytes) -> Reply:
         length = (b"content-length", str(len(content)).encode())
-        request = httpx.Request(
-            "POST",
-            self._url,
-            headers=[*self._headers, length],
-            stream=httpx.ByteStream(content),
-        )
+        headers = [*self._headers, length]
+        request = httpcore.Request("POST", self._url, headers=headers, content=content)
         response = await lane.handle_async_request(request)
-        status, seconds = response.status_code, asked_wait(response.headers)
+        said = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in response.headers}
+        status, seconds = response.status, asked_wait(said)
         try:
-            body = await read_body(response.stream.__aiter__(), response.headers)  # type: ignore[union-attr]
+            body = await read_body(response.aiter_stream(), said)
             return Reply(status, body, wait=seconds)
         except BadBody as error:
             if status != 200:
@@ -98,17 +94,35 @@ class Transport:
             await lane.aclose()
 
 
-def _security(url: str) -> ssl.SSLContext:
+def _pool(secure: ssl.SSLContext | None, proxy: str) -> httpcore.AsyncConnectionPool:
+    """Return a pool of connections that are kept alive while they are of use."""
+    limits: dict[str, Any] = {"max_connections": None, "max_keepalive_connections": _LANE}
+    return httpcore.AsyncConnectionPool(
+        ssl_context=secure,
+        proxy=_named(proxy) if proxy else None,
+        keepalive_expiry=_IDLE,
+        network_backend=Network(),
+        **limits,
+    )
+
+
+def _security(url: str) -> ssl.SSLContext | None:
     """Return one context for all pools: to read the certificates takes 20 ms each time."""
-    if url.startswith("https:"):
-        return httpx.create_ssl_context()
-    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    return httpcore.default_ssl_context() if url.startswith("https:") else None
 
 
-def _proxy(url: str) -> str | None:
-    """Return the proxy that the environment names for a URL."""
+def _proxy(url: str) -> str:
+    """Return the proxy that the environment names for a URL, "" for none."""
     parts = urlsplit(url)
     if urllib.request.proxy_bypass(parts.netloc):
-        return None
+        return ""
     found = urllib.request.getproxies()
-    return found.get(parts.scheme) or found.get("all")
+    return found.get(parts.scheme) or found.get("all") or ""
+
+
+def _named(url: str) -> httpcore.Proxy:
+    """Return a proxy by its URL, which may hold a user and a password."""
+    parts = urlsplit(url if "://" in url else f"http://{url}")
+    auth = (parts.username, parts.password or "") if parts.username else None
+    host = parts.netloc.rpartition("@")[2]
+    return httpcore.Proxy(f"{parts.scheme}://{host}", auth=auth)
