@@ -62,20 +62,13 @@ class Calls:
         `keep` puts it on record before its slot goes to another call, so that never more than
         `concurrency` answers are on their way. Raises what the run was stopped with.
         """
-        attempt = 0
+        attempt, tried = 0, False
         while True:
-            dialect = self._dialect
-            body = request_body(
-                self.policy.model,
-                request.messages,
-                asking.sampling,
-                asking.key,
-                asking.limit,
-                dialect,
-            )
-            await self._slots.take(first=attempt > 0)
+            await self._slots.take(first=tried)
+            tried = True
             try:
-                reply = await self._attempt(encoded(body), asking.limit)
+                dialect = self._dialect  # only now: others may have learnt while this one waited
+                reply = await self._attempt(self._content(request, asking, dialect), asking.limit)
                 adapts = self._learn(dialect, reply)
                 attempt += not adapts
                 if not adapts and not self._repeats(reply, attempt):
@@ -87,6 +80,11 @@ class Calls:
             if not adapts:
                 self._meter.retried[reply.cause] += 1
                 await self._nap(pause(attempt - 1, asking.key))
+
+    def _content(self, request: Request, asking: Asking, dialect: Dialect) -> bytes:
+        model, sampling = self.policy.model, asking.sampling
+        messages = request.messages
+        return encoded(request_body(model, messages, sampling, asking.key, asking.limit, dialect))
 
     def _repeats(self, reply: Reply, attempt: int) -> bool:
         """Tell whether to make a call once more after so many attempts."""

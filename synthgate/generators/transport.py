@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import urllib.request
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,7 +17,7 @@ import httpcore
 
 from synthgate.generators.body import BadBody, read_body
 from synthgate.generators.faults import Reply, asked_wait
-from synthgate.generators.network import Network
+from synthgate.generators.network import Network, Stream
 from synthgate.version import __version__
 
 _LANE = 6  # calls in flight in one pool
@@ -72,6 +73,8 @@ class Transport:
         status, seconds = response.status, asked_wait(said)
         try:
             body = await read_body(response.aiter_stream(), said)
+            if isinstance(stream := response.extensions.get("network_stream"), Stream):
+                stream.ended(_length(status, said))
             return Reply(status, body, wait=seconds)
         except BadBody as error:
             if status != 200:
@@ -92,6 +95,16 @@ class Transport:
         """Close every connection."""
         for lane in self._lanes:
             await lane.aclose()
+
+
+def _length(status: int, headers: Mapping[str, str]) -> int | None:
+    """Return the length of a response's body; None where it is chunked."""
+    if status in (204, 304):
+        return 0
+    if "chunked" in headers.get("transfer-encoding", "").lower():
+        return None
+    length = headers.get("content-length", "")
+    return int(length) if length.isdecimal() else -1  # it ends with the connection
 
 
 def _pool(secure: ssl.SSLContext | None, proxy: str) -> httpcore.AsyncConnectionPool:
