@@ -113,6 +113,7 @@ class Calls:
         try:
             self._check()
             self._bench.counts["calls"] += 1
+            self._show()
             admitted = time.monotonic()
             reply = await self._transport.post(content, self.policy.timeout)
             self._settle(estimate, reply, admitted)
