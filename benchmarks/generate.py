@@ -4,7 +4,7 @@
 
 The server (`chat_mock.py`) has a process of its own. CPU seconds are those of the whole client
 process with all its children, start-up measured apart and taken off. The peers run over the same
-mock in environments of their own, under `.bench/` (`pip install` as in the README beside this).
+mock in environments of their own, under `.bench-peers/` (`pip install` as in the README beside this).
 """
 
 from __future__ import annotations
@@ -103,10 +103,10 @@ def report(name: str, cpu: float, wall: float, seen: dict) -> dict:
 
 def peer(name: str, folder: Path, count: int, concurrency: int, *faults: str) -> None:
     """Measure a peer over the same mock, if it is installed."""
-    python = HERE.parent / ".bench" / name / "bin" / "python"
+    python = HERE.parent / ".bench-peers" / name / "bin" / "python"
     script = HERE / "peers" / f"{PEERS[name]}.py"
     if not python.exists():
-        print(f"{name}: not installed in .bench/{name}")
+        print(f"{name}: not installed in .bench-peers/{name}")
         return
     env = {"HOME": str(folder), "OPENAI_API_KEY": "none", "TELEMETRY_ENABLED": "false"}
     with mock() as server:

@@ -12,6 +12,7 @@ import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, wait
+from functools import partial
 from itertools import islice
 
 from synthgate.errors import SynthgateError, Unreachable
@@ -49,7 +50,8 @@ class Chat:
         asked, window = iter(requests), deque[Future[Answer]]()
         most = _LOOKAHEAD * self._bench.policy.concurrency
         while True:
-            window.extend(map(self._submit, islice(asked, most - len(window))))
+            if len(window) <= most // 2:  # many at once: each hand-over wakes the other thread
+                window.extend(self._submit(islice(asked, most - len(window))))
             if not window:
                 return
             try:
@@ -59,31 +61,40 @@ class Chat:
                 raise
             yield answer
 
-    def _submit(self, request: Request) -> Future[Answer]:
-        """Return what will be the answer: what is on record, or a call on the loop."""
-        key = self._keys.of(request)
-        found = self._on_record(key)
-        if not found:
-            return asyncio.run_coroutine_threadsafe(self._settle(request, key), self._loop)
+    def _submit(self, requests: Iterable[Request]) -> list[Future[Answer]]:
+        """Return what will be the answers: what is on record, or calls on the loop."""
+        futures, new = [], []
+        for request in requests:
+            key, future = self._keys.of(request), Future[Answer]()
+            futures.append(future)
+            if found := self._on_record(key):
+                future.set_result(found)
+            else:
+                new.append((request, key, future))
+        if new:
+            self._loop.call_soon_threadsafe(self._begin, new)
         with self._counting:  # several threads may ask
-            self._bench.counts["replayed"] += 1
-        future = Future[Answer]()
-        future.set_result(found)
-        return future
+            self._bench.counts["replayed"] += len(futures) - len(new)
+        return futures
 
     def _on_record(self, key: str) -> Answer | None:
         journal = self._bench.journal
         return journal.settled(key, self._bench.policy) if journal else None
 
-    async def _settle(self, request: Request, key: str) -> Answer:
-        """Return the answer that was just bought, is being bought, or is bought now."""
-        if found := self._on_record(key):
-            return found
-        task = self._running.get(key)
-        if task is None:
-            task = self._running[key] = self._loop.create_task(self._ask(request, key))
-            task.add_done_callback(lambda _: self._running.pop(key))
-        return await task
+    def _begin(self, new: list[tuple[Request, str, Future[Answer]]]) -> None:
+        """Give each future the answer that was just bought, is being bought, or is bought now."""
+        for request, key, future in new:
+            if found := self._on_record(key):
+                future.set_result(found)
+                continue
+            task = self._running.get(key)
+            if task is None:
+                task = self._running[key] = self._loop.create_task(self._ask(request, key))
+                task.add_done_callback(partial(self._over, key))
+            task.add_done_callback(partial(_hand_over, future))
+
+    def _over(self, key: str, _task: asyncio.Task[Answer]) -> None:
+        del self._running[key]
 
     async def _ask(self, request: Request, key: str) -> Answer:
         """Buy one wanted answer; what makes going on futile stops every other call as well."""
@@ -147,6 +158,16 @@ class Chat:
     def _stop_if_futile(self, reply: Reply) -> None:
         if why := futile(reply, self._bench.policy.longest_wait):
             raise Unreachable(f"{self._url}: {why}")
+
+
+def _hand_over(future: Future[Answer], task: asyncio.Task[Answer]) -> None:
+    """Give what became of a task to the thread that waits for it."""
+    if task.cancelled():
+        future.cancel()
+    elif error := task.exception():
+        future.set_exception(error)
+    else:
+        future.set_result(task.result())
 
 
 @contextlib.contextmanager

@@ -12,6 +12,8 @@ from synthgate.errors import SynthgateError
 from synthgate.generators.journal import Journal
 from synthgate.generators.record import Record
 
+_GATHER = 0.004  # seconds; each group costs a hand-over to another thread
+
 
 class Commits:
     """Puts records on disk from an event loop, a group at a time."""
@@ -35,8 +37,9 @@ class Commits:
             await asyncio.shield(self.writing)
 
     async def _write(self) -> None:
-        while group := self._gathered:
-            self._gathered = []
+        while self._gathered:
+            await asyncio.sleep(_GATHER)
+            group, self._gathered = self._gathered, []
             error = await asyncio.to_thread(self._add, [new for new, _ in group])
             for _, done in group:
                 if error:
