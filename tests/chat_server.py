@@ -17,6 +17,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from email.utils import formatdate
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -143,6 +144,22 @@ def _slow(handler: Handler, body: dict[str, Any]) -> None:
     _good(handler, body)
 
 
+def _short_limit(handler: Handler, body: dict[str, Any]) -> None:
+    """Need a hundred tokens for an answer."""
+    fits = body["max_tokens"] >= 100
+    handler.reply(
+        200, completion("a long answer" if fits else "a lo", "stop" if fits else "length")
+    )
+
+
+def _small_window(handler: Handler, body: dict[str, Any]) -> None:
+    """Cut every answer off, and refuse a higher limit."""
+    if body["max_tokens"] > 64:
+        handler.reply(400, {"error": {"message": "max_tokens is too large: at most 64"}})
+    else:
+        handler.reply(200, completion("a lo", "length"))
+
+
 def _says(status: int, answer: Any, **headers: str) -> Behaviour:
     shown = {name.replace("_", "-"): value for name, value in headers.items()}
     return lambda handler, body: handler.reply(status, answer, shown)
@@ -191,6 +208,38 @@ def _drip(handler: Handler, body: dict[str, Any]) -> None:
         time.sleep(0.2)
 
 
+def _raw(handler: Handler, *pieces: bytes) -> None:
+    """Send bytes as they are, each piece by itself."""
+    for piece in pieces:
+        handler.wfile.write(piece)
+        handler.wfile.flush()
+        time.sleep(0.01)
+
+
+def _whole(body: dict[str, Any]) -> bytes:
+    data = json.dumps(completion(text_for(body))).encode()
+    return b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(data) + data
+
+
+def _in_chunks(body: dict[str, Any]) -> bytes:
+    data = json.dumps(completion(text_for(body))).encode()
+    halves = (data[:50], data[50:])
+    chunks = b"".join(b"%x\r\n%b\r\n" % (len(each), each) for each in halves)
+    return b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n" + chunks + b"0\r\n\r\n"
+
+
+def _cut_chunks(handler: Handler, body: dict[str, Any]) -> None:
+    """End a chunked body before its last chunk."""
+    _raw(handler, _in_chunks(body)[:-20])
+    handler.close_connection = True
+
+
+def _two_choices(handler: Handler, body: dict[str, Any]) -> None:
+    """Answer more than was asked for."""
+    said = completion(text_for(body))
+    handler.reply(200, {**said, "choices": [*said["choices"], *completion("more")["choices"]]})
+
+
 def _bomb(handler: Handler, body: dict[str, Any]) -> None:
     """Send some 300 kB that unpack to 300 MB."""
     handler.reply(200, _packed_blanks(), {"content-encoding": "gzip"})
@@ -206,6 +255,16 @@ def _packed_blanks() -> bytes:
 def _packed(handler: Handler, body: dict[str, Any]) -> None:
     data = gzip.compress(json.dumps(completion(text_for(body))).encode())
     handler.reply(200, data, {"content-encoding": "gzip"})
+
+
+def _rich(handler: Handler, body: dict[str, Any]) -> None:
+    """Fail with payment until some time has passed."""
+    _once(402, retry_after="0")(handler, body)
+
+
+def _dated(handler: Handler, body: dict[str, Any]) -> None:
+    """Ask for a pause until a date that is about a second away."""
+    _once(429, retry_after=formatdate(time.time() + 2, usegmt=True))(handler, body)
 
 
 def _echo_key(handler: Handler, body: dict[str, Any]) -> None:
@@ -225,12 +284,24 @@ _QUOTA = {"error": {"message": "You exceeded your quota", "code": "insufficient_
 _TOOLS = {"tool_calls": [{"id": "1", "type": "function", "function": {"name": "f"}}]}
 BEHAVIOURS: dict[str, Behaviour] = {
     "good": _good,
+    "chunked": lambda handler, body: _raw(handler, _in_chunks(body)),
+    "chunks_apart": lambda handler, body: _raw(
+        handler, _in_chunks(body)[:-3], _in_chunks(body)[-3:]
+    ),
+    "twice": lambda handler, body: _raw(handler, 2 * _whole(body)),
+    "twice_chunked": lambda handler, body: _raw(handler, 2 * _in_chunks(body)),
+    "two_choices": _two_choices,
+    "cut_chunks": _cut_chunks,
+    "unframed": lambda handler, body: _raw(handler, b"no HTTP at all\r\n\r\n"),
+    "finish_tools": _says(200, completion("four", "tool_calls")),
     "packed": _packed,
     "slow": _slow,
     "thinking": _says(200, completion("<think>2+2 is 4</think>\n\nfour")),
     "reasoning_field": _says(200, completion("four", reasoning_content="2+2")),
     "large": _says(200, completion("x" * 10_000_000)),
     "truncated": _says(200, completion("half an ans", "length")),
+    "short_limit": _short_limit,
+    "small_window": _small_window,
     "filtered": _says(200, completion("half", "content_filter")),
     "refused": _says(200, completion(None, refusal="I cannot help with that")),
     "refused_aloud": _says(200, completion("Sorry.", refusal="I cannot help with that")),
@@ -296,10 +367,21 @@ BEHAVIOURS: dict[str, Behaviour] = {
     "once_503": _once(503),
     "once_429": _once(429, retry_after="1"),
     "once_408": _once(408),
+    "once_402": _rich,
+    "once_dated": _dated,
+    "once_garbled": lambda handler, body: (
+        _good(handler, body)
+        if handler.seen(body["messages"][-1]["content"]) > 1
+        else handler.reply(400, {"error": "We could not parse the JSON body of your request."})
+    ),
+    "error_429_in_200": _says(200, {"error": {"message": "slow down", "code": "429"}}),
+    "moderated": _says(403, {"error": {"message": "Your input was flagged by moderation"}}),
     "unauthorized": _says(401, {"error": {"message": "Incorrect API key provided"}}),
     "payment": _says(402, {"error": {"message": "Insufficient credits"}}),
     "forbidden": _says(403, {"error": "no"}),
     "quota": _says(429, _QUOTA),
+    "quota_200": _says(200, {"error": {"code": 429, "metadata": {"raw": "insufficient_quota"}}}),
+    "unauthorized_200": _says(200, {"error": {"code": 401, "message": "No auth"}}),
     "spending": _says(
         429, {"error": {"type": "project_spend_limit_exceeded", "message": "limit"}}
     ),
@@ -346,4 +428,5 @@ def command(server: ChatServer | None, folder: Path, *flags: str) -> list[str]:
     files = ["-o", f"{folder}/out.jsonl", "--rejects", f"{folder}/rejects.jsonl"]
     journal = ["--journal", f"{folder}/journal.jsonl"]
     fixed = ["generate", f"{folder}/prompts.jsonl", "--model", "m", "--samples", "1", "--force"]
+    fixed += ["--attempts", "3"]
     return [*fixed, *files, *journal, *url, *flags]

@@ -16,8 +16,8 @@ from synthgate.config import GeneratePolicy
 from synthgate.formats import PROMPTS, named
 from synthgate.generators import Answer, Request
 from synthgate.generators.answers import Unusable, usable_text
-from synthgate.generators.chat import endpoint
 from synthgate.generators.journal import record
+from synthgate.generators.wire import endpoint
 from synthgate.provenance import Stamp, emit, read
 from synthgate.rows import Row
 from synthgate.stages.generate import Origin
@@ -122,7 +122,7 @@ def test_only_whole_answers_count(
     body["choices"][0] |= choice
     whole = (
         status == 200
-        and finish == "stop"
+        and finish in ("stop", "tool_calls")
         and content in ("four", "<think>x</think>four")
         and not said.get("refusal")
         and not (top.get("error") or top.get("object") == "error")
@@ -365,7 +365,8 @@ def test_the_manifest_counts(server: ChatServer, tmp_path: Path) -> None:
     manifest = json.loads((tmp_path / "out.jsonl.manifest.json").read_bytes())
     assert (manifest["rows_in"], manifest["rows_out"]) == (7, 2)
     assert manifest["rejects"] == {"empty": 2, "invalid_json": 1, "no_prompt": 2}
-    assert manifest["findings"] == {"wanted": 6, "calls": 4, "replayed": 0}
+    spent = {"prompt_tokens": 12, "answer_tokens": 16, "usd": 0.0, "repeated": {}}
+    assert manifest["findings"] == {"wanted": 6, "calls": 4, "replayed": 0, **spent}
 
 
 def test_a_dry_run_only_counts(server: ChatServer, tmp_path: Path) -> None:

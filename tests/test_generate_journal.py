@@ -27,6 +27,7 @@ from synthgate.rows import lot
 from tests.chat_server import ChatServer, command, completion, generate
 from tests.conftest import read_rows, synthgate, write_rows
 
+KILLS = int(os.environ.get("KILLS", "8"))
 PROMPTS = [f"prompt {number}" for number in range(40)]
 
 
@@ -66,27 +67,50 @@ def journaled(folder: Path) -> int:
 # --- kills and signals ------------------------------------------------------------------
 
 
+def on_record(folder: Path) -> set[tuple[str, int]]:
+    """The prompts and seeds of the answers that are on record, whole lines only."""
+    path = folder / "journal.jsonl"
+    raw = path.read_bytes() if path.exists() else b""
+    whole = [json.loads(line) for line in raw.split(b"\n")[:-1] if line]
+    return {(each["messages"][-1]["content"], lot(0, each["key"]) >> 33) for each in whole}
+
+
+def sent(requests: list[dict[str, Any]]) -> list[tuple[str, int]]:
+    """The prompts and seeds of requests."""
+    return [(each["prompt"], each["body"]["seed"]) for each in requests]
+
+
 def test_killed_and_resumed(server: ChatServer, tmp_path: Path) -> None:
-    """After kill -9 at six moments: no answer lost, and only calls in flight are made again."""
+    """After kill -9 at random moments no answer is lost or doubled, and none on record asked again.
+
+    Only what was in flight at a kill may be asked again. KILLS=100 makes it a hundred of them.
+    """
     write_rows(tmp_path / "prompts.jsonl", [{"prompt": text} for text in PROMPTS])
-    server.delay, kills, concurrency = 0.03, 6, 4
-    flags = ("--samples", "3", "--concurrency", str(concurrency))
-    for number in range(kills):
+    server.delay, concurrency, samples = 0.02, 4, 3 if KILLS <= 8 else 30
+    flags = ("--samples", str(samples), "--concurrency", str(concurrency))
+    for number in range(KILLS):
+        known, calls, answered = on_record(tmp_path), server.calls, sum(server.settled.values())
         process = start(server, tmp_path, *flags)
-        until(server, sum(server.settled.values()) + 1 + lot(number, "kill") % 14)
+        if number % 4:
+            until(server, answered + 1 + lot(number, "kill") % 14)
+        time.sleep(lot(number, "moment") % 1000 / 1000 * (0.03 if number % 4 else 0.6))
         process.kill()
         process.communicate()
-        settled = len(server.settled)
-        assert settled - concurrency <= journaled(tmp_path) <= settled + 1
+        assert not known & set(sent(server.requests[calls:]))
+        gained = len(on_record(tmp_path)) - len(known)
+        assert gained >= sum(server.settled.values()) - answered - concurrency
+        assert known <= on_record(tmp_path)
         assert not (tmp_path / "out.jsonl").exists()
+    known, calls = on_record(tmp_path), server.calls
     last = synthgate(*command(server, tmp_path, *flags))
     rows = read_rows(tmp_path / "out.jsonl")
     assert last.code == 0
-    assert [row["prompt"] for row in rows] == [text for text in PROMPTS for _ in range(3)]
+    assert not known & set(sent(server.requests[calls:]))
+    assert [row["prompt"] for row in rows] == [text for text in PROMPTS for _ in range(samples)]
     assert all(row["output"].endswith(f" to {row['prompt']}") for row in rows)
-    assert server.calls <= len(rows) + kills * concurrency
+    assert len(on_record(tmp_path)) == len(rows)
     repeated = sum(count - 1 for count in server.settled.values())
-    assert repeated <= kills * concurrency
+    assert repeated <= KILLS * concurrency
 
 
 def test_a_finished_run_again_is_free(server: ChatServer, tmp_path: Path) -> None:
@@ -302,16 +326,59 @@ def test_failures_are_asked_again(server: ChatServer, tmp_path: Path) -> None:
     assert server.calls == calls == 4
 
 
+def limits(server: ChatServer) -> list[int]:
+    """The limits of the calls that were made, in order."""
+    return [each["body"]["max_tokens"] for each in server.requests]
+
+
 def test_a_cut_answer_waits_for_a_higher_limit(server: ChatServer, tmp_path: Path) -> None:
-    """What was cut off is not asked again under that limit; what is complete stays so."""
+    """What was cut off is asked again once, with a higher limit; what is complete stays so."""
     server.always = "truncated"
     for limit in ("64", "64", "32"):
         done = generate(server, tmp_path, ["one"], "--max-tokens", limit)
         assert done.reasons == {"one": "truncated"}
+    assert limits(server) == [64, 128]
+    done = generate(server, tmp_path, ["one"], "--max-tokens", "100")
+    assert (done.reasons, limits(server)) == ({"one": "truncated"}, [64, 128, 200])
+    server.always = "good"
+    assert len(generate(server, tmp_path, ["one"], "--max-tokens", "256").rows) == 1
+    assert len(generate(server, tmp_path, ["one"], "--max-tokens", "16").rows) == 1
+    assert limits(server) == [64, 128, 200, 256]
+
+
+@pytest.mark.parametrize(
+    ("flags", "made"), [((), [64, 128]), (("--raised-max-tokens", "64"), [64])]
+)
+def test_the_limit_is_raised_once(
+    server: ChatServer, tmp_path: Path, flags: tuple[str, ...], made: list[int]
+) -> None:
+    """A cut answer that fits under the higher limit is a row; the raise can be switched off."""
+    server.always = "short_limit"
+    done = generate(server, tmp_path, ["one"], "--max-tokens", "64", *flags)
+    assert (len(done.rows), limits(server)) == (len(made) - 1, made)
+    again = generate(server, tmp_path, ["one"], "--max-tokens", "64", *flags)
+    assert (len(again.rows), limits(server)) == (len(done.rows), made)
+
+
+def test_a_raise_that_the_server_refuses(server: ChatServer, tmp_path: Path) -> None:
+    """Where the higher limit is beyond the server, the answer stays cut off, and is paid once."""
+    server.always = "small_window"
+    for _ in range(2):
+        done = generate(server, tmp_path, ["one"], "--max-tokens", "64")
+        assert done.reasons == {"one": "truncated"}
+    assert limits(server) == [64, 128]
+    assert generate(None, tmp_path, ["one"], "--offline").reasons == {"one": "truncated"}
+
+
+@pytest.mark.parametrize("name", ["refused", "filtered", "blank", "tool", "think_only"])
+def test_what_was_paid_for_is_settled(server: ChatServer, tmp_path: Path, name: str) -> None:
+    """A refusal or an empty answer is not bought again, unless that is asked for."""
+    server.always = name
+    first = generate(server, tmp_path, ["one"]).reasons
+    assert generate(server, tmp_path, ["one"]).reasons == first
     assert server.calls == 1
     server.always = "good"
-    assert len(generate(server, tmp_path, ["one"], "--max-tokens", "128").rows) == 1
-    assert len(generate(server, tmp_path, ["one"], "--max-tokens", "16").rows) == 1
+    assert len(generate(server, tmp_path, ["one"], "--ask-again").rows) == 1
     assert server.calls == 2
 
 

@@ -11,7 +11,7 @@ from benchmarks.startup import command_lines, compile_bytecode, environment, mea
 from synthgate.cli.app import COMMANDS
 
 HEAVY = (
-    "numpy", "sklearn", "scipy", "httpx", "torch", "pydantic", "wordllama", "rich", "orjson",
+    "numpy", "sklearn", "scipy", "httpcore", "torch", "pydantic", "wordllama", "rich", "orjson",
     "jiter", "msgspec", "regex", "jinja2", "bm25s", "rensa", "rapidfuzz", "asyncio", "ssl",
 )  # fmt: skip
 PROBE = """

@@ -248,6 +248,25 @@ class Session(contextlib.ExitStack):
         with contextlib.suppress(OSError):
             sys.stderr.write(printable(text) + "\n")
 
+    @property
+    def live(self) -> bool:
+        """Whether a live line on a terminal shows how far the run is."""
+        return self._progress is not None and self._progress.live
+
+    def tell(self, text: str) -> None:
+        """Show how far the run is: on the live line, or as a line of its own."""
+        if self._progress is not None and self._progress.live:
+            self._progress.tell(printable(text))
+        elif not self.quiet:
+            self.say(f"{self.manifest.stage}: {text}")
+
+    def remark(self, text: str) -> None:
+        """Say one thing while the run goes on; a live line stays below it."""
+        if self._progress is not None and self._progress.live:
+            self._progress.above(printable(f"{self.manifest.stage}: {text}"))
+        elif not self.quiet:
+            self.say(f"{self.manifest.stage}: {text}")
+
     def withhold(self) -> None:
         """Let nothing flow: a gate said no, so every output of rows is dropped."""
         self.withheld = True

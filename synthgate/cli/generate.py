@@ -24,55 +24,97 @@ if TYPE_CHECKING:
     from synthgate.rows import Decision
 
 COMMAND = Command("generate", groups=(Prompting,))
-_EVERY = 30.0  # seconds between signs of life
+_EXPECTED = ("not_in_journal", "not_called", "in_batch")  # no bad sample, only none yet
 
 
 def run(io: Session, policy: GeneratePolicy) -> int:
     """Read prompts, ask for answers, return 7 when there were prompts and not one answer."""
+    from synthgate.cli.batches import taking
     from synthgate.formats import PROMPTS
     from synthgate.generators import Bench
     from synthgate.stages import generate as stage
 
     _refuse(policy)
-    secret = _secret(policy)
+    secret, schema = _secret(policy), _schema(io, policy)
     rows, shape = io.read(again=True, real=True, shapes=PROMPTS)
     journal = _journal(io, policy)
     stage.refuse(rows, shape, policy)  # the whole input is read before anything is paid for
     prompts = io.sources[0]
     wanted = prompts.rows * policy.samples
     io.manifest.rows_in = wanted + prompts.bad
-    bench = Bench(policy, io.options.seed, secret, journal)
-    generator = _generator(io, bench)
+    bench = Bench(policy, io.options.seed, secret, journal, schema=schema)
+    generator = taking(io, bench, _generator(io, bench))
     origin = stage.Origin(io.options.source or "synthetic", io.run)
     decisions = stage.generate(rows, shape, generator, policy, origin)
-    io.settle(_watched(io, decisions, wanted))
-    return _outcome(io, bench, wanted)
+    bad: list[str] = []
+    io.settle(_watched(io, bench, decisions, wanted, bad))
+    return _outcome(io, bench, wanted, bad)
 
 
 def _refuse(policy: GeneratePolicy) -> None:
     """Refuse settings that cannot work together, and say what to type."""
     from synthgate.errors import UsageError
 
+    asks = policy.base_url and not policy.offline and not policy.batch_out
     if policy.unknown_sampling and not policy.offline:
         raise UsageError("--unknown-sampling replays a journal: it needs --offline")
-    if policy.offline and not policy.journal:
-        raise UsageError("--offline answers from a journal: add --journal FILE")
-    if not policy.base_url and not policy.offline:
+    if (policy.offline or policy.batch_in) and not policy.journal:
+        flag = "--offline answers from" if policy.offline else "--batch-in adds to"
+        raise UsageError(f"{flag} a journal: add --journal FILE")
+    if not (asks or policy.offline or policy.batch_out or policy.batch_in):
         raise UsageError(
             "no server to ask: add --base-url URL (http://127.0.0.1:8080, https://host/v1), "
             "or replay a journal with --offline --journal FILE"
         )
+    if policy.offline and policy.batch_out:
+        raise UsageError("--offline asks for nothing: leave it or --batch-out out")
     if not policy.model:
         raise UsageError("no model: add --model NAME, as the server or the journal calls it")
+    if policy.budget_usd and not (policy.price_in or policy.price_out):
+        raise UsageError("--budget-usd needs --price-in and --price-out: dollars a million tokens")
+    _extra(policy.extra_body)
+
+
+def _extra(text: str) -> None:
+    """Refuse what cannot be put into a request."""
+    import json
+
+    from synthgate.errors import UsageError
+
+    try:
+        extra = json.loads(text or "{}")
+    except ValueError as error:
+        raise UsageError(f"--extra-body is no JSON: {error}") from None
+    if not isinstance(extra, dict):
+        raise UsageError("--extra-body must be a JSON object")
+    if taken := extra.keys() & {"model", "messages", "n", "stream"}:
+        raise UsageError(f"--extra-body cannot set {', '.join(sorted(taken))}")
 
 
 def _secret(policy: GeneratePolicy) -> str:
     """Return the API key, which only a run that asks a server needs."""
     import os
 
-    from synthgate.generators.keys import api_key
+    from synthgate.errors import UsageError
+    from synthgate.generators.keys import api_key, key_in
+    from synthgate.jsonl import read_file
 
-    return "" if policy.offline else api_key("--api-key-env", policy.api_key_env, os.environ.get)
+    if policy.api_key_env and policy.api_key_file:
+        raise UsageError("--api-key-env and --api-key-file: one key is enough")
+    if policy.offline or policy.batch_out or not policy.base_url:
+        return ""
+    if policy.api_key_file:
+        return key_in(read_file(policy.api_key_file), policy.api_key_file)
+    return api_key("--api-key-env", policy.api_key_env, os.environ.get)
+
+
+def _schema(io: Session, policy: GeneratePolicy) -> dict[str, Any] | None:
+    """Return the JSON Schema that answers must fit."""
+    from synthgate.generators.schemas import read_schema
+
+    if not policy.schema:
+        return None
+    return read_schema(policy.schema, io.text(policy.schema, "schema"))
 
 
 def _journal(io: Session, policy: GeneratePolicy) -> Journal | None:
@@ -83,15 +125,16 @@ def _journal(io: Session, policy: GeneratePolicy) -> Journal | None:
     from synthgate.generators.journal import open_journal
 
     path, dry = policy.journal, io.options.dry_run
+    adds = not dry and (bool(policy.batch_in) or not (policy.offline or policy.batch_out))
     if not path:
-        if not policy.offline and not dry:
+        if adds:
             io.note("no --journal: what is paid for is lost if the run does not end")
         return None
     if os.path.realpath(path) in map(os.path.realpath, io.sources[0].paths):
         raise OutputError(f"{path}: is also an input: a journal must be a file of its own")
-    if dry and not policy.offline and not os.path.exists(path):
+    if not adds and not policy.offline and not os.path.exists(path):
         return None
-    journal = io.enter_context(open_journal(path, write=not policy.offline and not dry))
+    journal = io.enter_context(open_journal(path, write=adds))
     if journal.damaged:
         io.note(f"{path}: {journal.damaged} damaged lines skipped")
     return journal
@@ -99,38 +142,65 @@ def _journal(io: Session, policy: GeneratePolicy) -> Journal | None:
 
 def _generator(io: Session, bench: Bench) -> Any:
     from synthgate import registry
+    from synthgate.cli.batches import writing
     from synthgate.generators.replay import Rehearsal, Replay
 
-    if bench.policy.offline:
+    policy = bench.policy
+    if policy.offline or not (policy.base_url or policy.batch_out):
         return Replay(bench)
     if io.options.dry_run:
         return Rehearsal(bench)
-    return io.enter_context(registry.find("generators", bench.policy.generator)(bench))
+    if policy.batch_out:
+        return writing(io, bench)
+    return io.enter_context(registry.find("generators", policy.generator)(bench))
 
 
-def _watched(io: Session, decisions: Iterator[Decision], wanted: int) -> Iterator[Decision]:
-    """Pass the decisions on, with a sign of life where somebody may be waiting."""
-    import sys
-    import time
+def _watched(
+    io: Session, bench: Bench, decisions: Iterator[Decision], wanted: int, bad: list[str]
+) -> Iterator[Decision]:
+    """Pass the decisions on, show how far the run is, and what the first bad sample looks like."""
+    from synthgate.cli.pulse import EVERY, LIVE, Clock, Pulse, Seen, line
 
-    last = time.monotonic()
-    told = not io.quiet and (io.options.verbose or sys.stderr.isatty())
-    for done, decision in enumerate(decisions, 1):
-        yield decision
-        if told and time.monotonic() - last > _EVERY:
-            last = time.monotonic()
-            io.say(f"generate: {done} of {wanted} so far, {io.manifest.rejected} rejected")
+    clock, done, policy = Clock(), 0, bench.policy
+
+    def tell() -> None:
+        manifest, rows = io.manifest, io.sinks["output"].rows
+        calls = bench.counts["calls"]
+        seen = Seen(done, wanted, rows, manifest.rejects.copy(), calls, clock.seconds)
+        io.tell(line(seen, bench.meter, priced=bool(policy.price_in or policy.price_out)))
+
+    with Pulse(tell, LIVE if io.live else EVERY):
+        for done, decision in enumerate(decisions, 1):  # noqa: B007 - `tell` reads it
+            if decision.reason and not bad:
+                bad.append(_bad(decision))
+                if decision.reason not in _EXPECTED:
+                    io.remark(f"first reject: {bad[0]}")
+            yield decision
 
 
-def _outcome(io: Session, bench: Bench, wanted: int) -> int:
+def _bad(decision: Decision) -> str:
+    return f"{decision.row.file}:{decision.row.line}: {decision.reason}: {decision.detail}"
+
+
+def _outcome(io: Session, bench: Bench, wanted: int, bad: list[str]) -> int:
     """Say what it took, and return the exit code."""
-    calls, replayed = bench.counts["calls"], bench.counts["replayed"]
-    io.manifest.findings |= {"wanted": wanted, "calls": calls, "replayed": replayed}
+    from synthgate.cli.batches import told
+
+    meter, counts, findings = bench.meter, bench.counts, io.manifest.findings
+    findings |= {"wanted": wanted, "calls": counts["calls"], "replayed": counts["replayed"]}
+    findings |= {"prompt_tokens": meter.prompt_tokens, "answer_tokens": meter.completion_tokens}
+    findings |= {"usd": round(meter.usd, 6), "repeated": dict(meter.retried)}
     would = "would be made" if io.options.dry_run else "made"
-    io.note(f"{replayed} answers from the journal, {calls} calls {would}")
-    if io.manifest.rows_out or not wanted or io.options.dry_run:
+    said = f"{counts['replayed']} answers from the journal, {counts['calls']} calls {would}"
+    tokens = meter.prompt_tokens + meter.completion_tokens
+    cost = f", {meter.usd:.4f} USD" if meter.usd else ""
+    io.note(said + (f", {tokens:,} tokens{cost}" if tokens else ""))
+    for text in (*meter.told, *told(io, bench)):
+        io.note(text)
+    if io.manifest.rows_out or not wanted or io.options.dry_run or bench.policy.batch_out:
         return 0
     reasons = ", ".join(f"{name} {count}" for name, count in io.manifest.rejects.most_common())
-    io.manifest.notes.append(f"no usable answer: {reasons}")
-    io.say(f"synthgate: not one of {wanted} answers is usable: {reasons}")
+    io.manifest.notes.append(f"zero yield: no usable answer: {reasons}")
+    first = f"; the first one: {bad[0]}" if bad else ""
+    io.say(f"synthgate: zero yield: not one of {wanted} answers is usable: {reasons}{first}")
     return 7

@@ -50,6 +50,23 @@ class Progress(ExitStack):
             self._last = time.monotonic()
             sys.stderr.write(f"{self.stage}: {count} rows so far\n")
 
+    @property
+    def live(self) -> bool:
+        """Whether there is a live line."""
+        return self._bar is not None
+
+    def tell(self, text: str) -> None:
+        """Show a text on the live line in place of the count of rows that were read."""
+        if self._bar is not None:
+            from rich.markup import escape
+
+            self._bar.update(self._task, description=escape(f"{self.stage}: {text}"))
+
+    def above(self, text: str) -> None:
+        """Write a line above the live one."""
+        if self._bar is not None:
+            self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
     def stop(self) -> None:
         """Clear the live line before something else is said."""
         if self._bar is not None:

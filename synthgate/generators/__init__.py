@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from synthgate.config import GeneratePolicy
+from synthgate.generators.meter import Meter
 
 if TYPE_CHECKING:
     from synthgate.generators.journal import Journal
@@ -22,10 +23,14 @@ Message = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One answer that is wanted: sample number `sample` (from 0) of one conversation."""
+    """One answer that is wanted: sample number `sample` (from 0) of one conversation.
+
+    `schema` is the JSON Schema that the answer must fit, where the run's own is not meant.
+    """
 
     messages: tuple[Message, ...]
     sample: int = 0
+    schema: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +39,8 @@ class Answer:
 
     `reason` is empty for a usable answer; otherwise the cause (`truncated`, `refused`,
     `not_in_journal`, ...), with `detail` in words. `key` is the journal key of the raw answer;
-    `served` is what the server says the model is, which proves nothing.
+    `served` is what the server says the model is, which proves nothing, and `fingerprint` what it
+    says of its system. `reasoning` is what the model thought aloud, never a part of the answer.
     """
 
     text: str = ""
@@ -42,6 +48,8 @@ class Answer:
     detail: str = ""
     key: str = ""
     served: str = ""
+    reasoning: str = ""
+    fingerprint: str = ""
 
 
 class Generator(Protocol):
@@ -61,7 +69,8 @@ class Generator(Protocol):
 class Bench:
     """What a generator may use: its settings, the run's seed, a secret, the journal.
 
-    `counts` is where it says what it did: `calls` made, answers `replayed` from the journal.
+    `counts` is where it says what it did: `calls` made, answers `replayed` from the journal;
+    `meter` where it says what it is doing. `schema` is what every answer must fit.
     """
 
     policy: GeneratePolicy
@@ -69,6 +78,8 @@ class Bench:
     api_key: str = field(default="", repr=False)
     journal: Journal | None = None
     counts: Counter[str] = field(default_factory=Counter)
+    meter: Meter = field(default_factory=Meter)
+    schema: dict[str, Any] | None = None
 
 
 Build = Callable[[Bench], AbstractContextManager[Generator]]

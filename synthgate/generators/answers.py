@@ -15,15 +15,15 @@ from synthgate.errors import BadLine
 from synthgate.rows import Value, parse
 
 _CUT = ("length", "max_tokens", "model_context_window_exceeded")
+_WHOLE = ("stop", "tool_calls", "function_call")
 _FINISHED = {
     "content_filter": ("content_filter", "the provider's filter stopped the answer"),
     "refusal": ("refused", "the model refused"),
-    "tool_calls": ("tool_calls", "the model called a tool instead of answering"),
-    "function_call": ("tool_calls", "the model called a function instead of answering"),
     "error": ("error_in_200", "finish_reason is error"),
 }
 _THOUGHT = re.compile(r"\s*<think>.*?</think>\s*", re.DOTALL)
 _LONGEST_DETAIL = 300
+_TAIL = 60  # characters of a cut answer that are shown
 
 
 class Unusable(Exception):
@@ -49,11 +49,11 @@ def usable_text(status: int, body: Value | str, max_tokens: int = 0) -> str:
     message = choice.get("message")
     if type(message) is not dict:
         raise Unusable("no_choices", "the choice holds no message")
-    _finished(choice.get("finish_reason"), max_tokens)
+    _finished(choice.get("finish_reason"), max_tokens, message.get("content"))
     if message.get("refusal"):
         raise Unusable("refused", _shown(message["refusal"]))
-    if message.get("tool_calls"):
-        raise Unusable(*_FINISHED["tool_calls"])
+    if message.get("tool_calls") or message.get("function_call"):
+        raise Unusable("tool_calls", "the model called a tool instead of answering")
     return _spoken(message)
 
 
@@ -78,13 +78,14 @@ def _choice(body: Value) -> Value:
     return choice
 
 
-def _finished(reason: Any, max_tokens: int) -> None:
+def _finished(reason: Any, max_tokens: int, content: Any) -> None:
     """Refuse whatever did not end by itself."""
-    if reason == "stop":
+    if reason in _WHOLE:
         return
     if reason in _CUT:
         limit = f" at max_tokens {max_tokens}: raise --max-tokens" if max_tokens else ""
-        raise Unusable("truncated", f"cut off{limit}")
+        seen = f"; it ends in {content[-_TAIL:]!r}" if isinstance(content, str) and content else ""
+        raise Unusable("truncated", f"cut off{limit}{seen}")
     if isinstance(reason, str) and reason in _FINISHED:
         raise Unusable(*_FINISHED[reason])
     raise Unusable("unfinished", f"finish_reason is {_shown(reason)}, not stop")
@@ -104,6 +105,19 @@ def _spoken(message: Value) -> str:
         reasoned = thought or message.get("reasoning") or message.get("reasoning_content")
         raise Unusable("empty", "only reasoning, no answer" if reasoned else "no text")
     return text
+
+
+def reasoning_in(body: Value | str) -> str:
+    """Return what the model thought aloud, wherever the server put it; "" where there is nothing.
+
+    `body` is one that `usable_text` took.
+    """
+    message = body["choices"][0]["message"] if isinstance(body, dict) else {}
+    for name in ("reasoning", "reasoning_content"):
+        if isinstance(said := message.get(name), str) and said:
+            return said
+    thought = _THOUGHT.match(message.get("content") or "")
+    return thought[0].strip().removeprefix("<think>").removesuffix("</think>") if thought else ""
 
 
 def error_text(body: Value | str) -> str:

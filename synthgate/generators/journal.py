@@ -4,138 +4,55 @@ One JSON line for each settled request, on disk before the answer is used. A req
 `key`: SHA-256 over model, messages, sampling parameters and sample number. Limits such as
 `max_tokens` are not part of it, because a complete answer stays complete under another limit.
 Texts stay in the file; memory is about 250 bytes for each recorded request.
+
+What is settled is not bought again: a usable answer, one that was paid for and is none (refused,
+filtered, empty, against the schema), and one that was cut off, until the limit is raised. Faults
+of the server are asked again.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 import threading
-from collections.abc import Iterator, Sequence
-from typing import Any, Literal
+from collections.abc import Iterable, Iterator
 
 import msgspec
-import orjson
 
 from synthgate.config import GeneratePolicy
 from synthgate.errors import BadLine
-from synthgate.generators import Answer, Message
-from synthgate.generators.answers import Unusable, usable_text
+from synthgate.generators import Answer
+from synthgate.generators.record import (
+    Keys,
+    Record,
+    Sampling,
+    canonical,
+    raised_limit,
+    record,
+    request_key,
+    sampling_of,
+)
 from synthgate.jsonl import Log, open_log
-from synthgate.provenance import attach
 from synthgate.rows import parse
 
-_LONGEST_NAME = 200  # characters
-Sampling = dict[str, Any] | Literal["unknown"]
+__all__ = [
+    "Journal",
+    "Keys",
+    "Record",
+    "Sampling",
+    "canonical",
+    "open_journal",
+    "raised_limit",
+    "record",
+    "request_key",
+    "sampling_of",
+]
 
-
-class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One line of a journal: what was asked, and what came back.
-
-    `body` is the raw body, as JSON where it is a JSON object and as a string where it is not;
-    `error` names what kept an answer from coming at all (`timeout`, `connection`, ...).
-    `redacted` says that the API key stood in the body and was cut out.
-    """
-
-    key: str
-    model: str
-    sample: int
-    sampling: Sampling
-    messages: list[Message]
-    max_tokens: int = 0
-    status: int = 0
-    error: str = ""
-    detail: str = ""
-    redacted: bool = False
-    body: dict[str, Any] | str = ""
-
-    def computed_key(self) -> str:
-        """Return the key that belongs to what was asked."""
-        return request_key(self.model, self.messages, self.sampling, self.sample)
-
-    def answer(self) -> Answer:
-        """Return what this record means: a text, or the reason why there is none."""
-        if self.error:
-            return Answer("", self.error, self.detail, self.key)
-        try:
-            text = usable_text(self.status, self.body, self.max_tokens)
-        except Unusable as why:
-            return Answer("", why.reason, why.detail, self.key)
-        if self.redacted:
-            return Answer("", "key_in_answer", "the answer held the API key", self.key)
-        return Answer(text, key=self.key, served=_served(self.body))
-
-    def line(self) -> bytes:
-        """Return the record as a line, without line end."""
-        asked = msgspec.to_builtins(self)
-        asked.pop("body", None)
-        encoded = json.dumps(asked, ensure_ascii=False, separators=(",", ":")).encode()
-        return attach(encoded, "body", _embedded(self.body))
-
-
-def _served(body: dict[str, Any] | str) -> str:
-    """Return what the server says the model is, "" where it says nothing."""
-    said = (body if isinstance(body, dict) else parse(body.encode())).get("model")
-    return said[:_LONGEST_NAME] if isinstance(said, str) else ""
-
-
-def canonical(value: Any) -> bytes:
-    """Return JSON with sorted keys, no white space and ASCII only: equal values, equal bytes."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
-
-
-def request_key(model: str, messages: Sequence[Message], sampling: Sampling, sample: int) -> str:
-    """Return the journal key of one wanted answer."""
-    asked = {"messages": list(messages), "model": model, "sample": sample, "sampling": sampling}
-    return hashlib.sha256(canonical(asked)).hexdigest()
-
-
-def sampling_of(policy: GeneratePolicy, seed: int) -> Sampling:
-    """Return the sampling parameters of a run: whatever makes another draw of the same prompt."""
-    if policy.unknown_sampling:
-        return "unknown"
-    return {"seed": seed, "temperature": float(policy.temperature), "top_p": float(policy.top_p)}
-
-
-def record(
-    model: str,
-    prompt: str | Sequence[Message],
-    answer: str,
-    *,
-    sample: int = 0,
-    sampling: Sampling = "unknown",
-) -> bytes:
-    """Return the journal line of an answer that was published elsewhere, without line end.
-
-    It replays with `--offline`, and with `--unknown-sampling` where nobody wrote the sampling
-    parameters down. A `prompt` that is a text stands for one user message.
-    """
-    messages = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else list(prompt)
-    message = {"role": "assistant", "content": answer}
-    return Record(
-        key=request_key(model, messages, sampling, sample),
-        model=model,
-        sample=sample,
-        sampling=sampling,
-        messages=messages,
-        status=200,
-        body={"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]},
-    ).line()
-
-
-def _embedded(body: dict[str, Any] | str) -> bytes:
-    """Return the body as it lies in a line: as JSON if it reads back, else as a string."""
-    if isinstance(body, dict):
-        return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
-    raw = body.encode()
-    try:
-        parse(b'{"body":%b}' % raw)
-        parse(raw)
-    except BadLine:
-        return orjson.dumps(body)
-    # Line ends in valid JSON stand between its tokens only.
-    return raw.replace(b"\r", b" ").replace(b"\n", b" ")
+# A 200 that was paid for: the same call would be paid for again, and likely end the same way.
+_PAID = frozenset({
+    "refused", "content_filter", "empty", "tool_calls", "reasoning", "not_text", "unfinished",
+    "schema_invalid", "key_in_answer",
+})  # fmt: skip
+_UNFIT = frozenset({"http_400", "http_413", "http_422"})
 
 
 class Journal:
@@ -144,7 +61,9 @@ class Journal:
     def __init__(self, log: Log | None) -> None:
         self._log = log
         self._usable: dict[bytes, int] = {}
-        self._failed: dict[bytes, int] = {}
+        self._failed: dict[bytes, tuple[int, int]] = {}  # rank and offset
+        self._cut: dict[bytes, int] = {}  # the highest limit that an answer did not fit
+        self._dialects: dict[str, str] = {}
         self.damaged = 0
         self._adding = threading.Lock()  # several models may be recorded in one file
         for offset, line in log.lines() if log else ():
@@ -157,13 +76,15 @@ class Journal:
     def recorded(self, key: str) -> Answer | None:
         """Return what is on record for a request, the last usable answer before any failure."""
         name = bytes.fromhex(key)
-        offset = self._usable.get(name, self._failed.get(name))
+        offset = self._usable.get(name)
+        if offset is None:
+            offset = self._failed.get(name, (0, None))[1]
         if offset is None or self._log is None:
             return None
         found = _read(self._log.at(offset))
         return found.answer() if found else None
 
-    def settled(self, key: str, max_tokens: int) -> Answer | None:
+    def settled(self, key: str, policy: GeneratePolicy) -> Answer | None:
         """Return an answer that need not be bought again, None if the request must be made.
 
         An answer that was cut off is not asked for again under the same limit or a lower one: the
@@ -172,25 +93,53 @@ class Journal:
         answer = self.recorded(key)
         if answer is None or not answer.reason:
             return answer
-        if answer.reason == "truncated" and self._limit(key) >= max_tokens:
-            return answer
-        return None
+        if answer.reason == "truncated":
+            return answer if self.cut_at(key) >= raised_limit(policy) else None
+        return answer if answer.reason in _PAID and not policy.ask_again else None
 
-    def _limit(self, key: str) -> int:
-        offset = self._failed[bytes.fromhex(key)]
-        found = _read(self._log.at(offset)) if self._log else None
-        return found.max_tokens if found else 0
+    def cut_at(self, key: str) -> int:
+        """Return the highest limit that is known to cut the answer off, 0 if none is."""
+        return self._cut.get(bytes.fromhex(key), 0)
+
+    def dialect(self, model: str) -> str:
+        """Return how a model had to be asked when it last answered, "" for nothing special."""
+        return self._dialects.get(model, "")
 
     def add(self, new: Record) -> None:
         """Put a record on disk; when this returns, no crash can lose it."""
+        self.add_all([new])
+
+    def add_all(self, records: Iterable[Record], *, durable: bool = True) -> None:
+        """Put records on disk together, by one write and one sync.
+
+        Without `durable` they are with the operating system only, for what can be read again from
+        where it came.
+        """
+        if self._log is None:
+            return
+        lines = [(new, new.line()) for new in records]
+        with self._adding:
+            offsets = self._log.append_all([line for _, line in lines], durable=durable)
+            for (new, _), offset in zip(lines, offsets, strict=True):
+                self._remember(new, offset)
+
+    def sync(self) -> None:
+        """Put on disk what was added without being durable."""
         if self._log is not None:
-            line = new.line()
-            with self._adding:
-                self._remember(new, self._log.append(line))
+            self._log.sync()
 
     def _remember(self, found: Record, offset: int) -> None:
-        where = self._failed if found.answer().reason else self._usable
-        where[bytes.fromhex(found.key)] = offset
+        """Keep where a record lies; a fault hides no cut answer and none that was paid for."""
+        name, reason = bytes.fromhex(found.key), found.answer().reason
+        if not reason:
+            self._usable[name] = offset
+            self._dialects[found.model] = found.dialect
+            return
+        rank = 2 if reason == "truncated" else 1 if reason in _PAID else 0
+        if rank >= self._failed.get(name, (0, 0))[0]:
+            self._failed[name] = rank, offset
+        if rank == 2 or (name in self._cut and (rank or reason in _UNFIT)):
+            self._cut[name] = max(self._cut.get(name, 0), found.max_tokens)
 
 
 def _read(line: bytes) -> Record | None:

@@ -1,4 +1,4 @@
-"""An API key from the environment; nothing of it, nor what may be it, is ever shown."""
+"""An API key from the environment or a file; nothing of it, nor what may be it, is ever shown."""
 
 from __future__ import annotations
 
@@ -21,6 +21,18 @@ def api_key(flag: str, name: str, look_up: Callable[[str], str | None]) -> str:
     secret = (look_up(name) or "").strip()
     if not secret:
         raise UsageError(f"the environment variable named by {flag} is not set, or empty")
+    return _sendable(secret)
+
+
+def key_in(text: bytes, path: str) -> str:
+    """Return the key that is all the text of a file, or raise `UsageError`."""
+    secret = text.decode(errors="replace").strip()
+    if not secret:
+        raise UsageError(f"{path}: holds no API key")
+    return _sendable(secret)
+
+
+def _sendable(secret: str) -> str:
     if not re.fullmatch(r"[!-~]+", secret):
         raise UsageError("the API key holds characters that cannot be sent")
     return secret

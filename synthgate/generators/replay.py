@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from synthgate.generators import Answer, Bench, Request
-from synthgate.generators.journal import request_key, sampling_of
+from synthgate.generators.record import Keys
 
 
 class Replay:
@@ -14,20 +14,20 @@ class Replay:
     def __init__(self, bench: Bench) -> None:
         self.identity = bench.policy.model
         self._bench = bench
-        self._sampling = sampling_of(bench.policy, bench.seed)
+        self._of = Keys(bench).of
 
     def answers(self, requests: Iterable[Request]) -> Iterator[Answer]:
         """Yield one answer for each request, in order; nothing is called."""
         for request in requests:
-            key = request_key(self.identity, request.messages, self._sampling, request.sample)
+            key = self._of(request)
             found = self._find(key)
             self._bench.counts["replayed"] += found is not None
-            yield found or self._missing(key)
+            yield found or self._missing(key, request)
 
     def _find(self, key: str) -> Answer | None:
         return self._bench.journal.recorded(key) if self._bench.journal else None
 
-    def _missing(self, key: str) -> Answer:
+    def _missing(self, key: str, _request: Request) -> Answer:
         return Answer("", "not_in_journal", "no answer is on record for this request", key)
 
 
@@ -43,9 +43,9 @@ class Rehearsal(Replay):
 
     def _find(self, key: str) -> Answer | None:
         journal = self._bench.journal
-        return journal.settled(key, self._bench.policy.max_tokens) if journal else None
+        return journal.settled(key, self._bench.policy) if journal else None
 
-    def _missing(self, key: str) -> Answer:
+    def _missing(self, key: str, _request: Request) -> Answer:
         self._keys.add(key)
         self._bench.counts["calls"] = len(self._keys)
         return Answer("", "not_called", "a run would ask for this answer", key)

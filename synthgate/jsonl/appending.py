@@ -12,7 +12,8 @@ import errno
 import io
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
 
 from synthgate.errors import InputError, OutputError
 from synthgate.jsonl.locking import lock
@@ -75,7 +76,12 @@ class Log:
         It is on disk, unless `durable` is false: that is 100 times as fast, and a line is lost only
         where the machine dies with the process.
         """
-        data, offset = line + b"\n", self._end
+        return self.append_all([line], durable=durable)[0]
+
+    def append_all(self, lines: Sequence[bytes], *, durable: bool = True) -> list[int]:
+        """Return the offsets of lines that were added by one write, or raise `OutputError`."""
+        offsets = list(accumulate((len(line) + 1 for line in lines), initial=self._end))[:-1]
+        data = b"".join(line + b"\n" for line in lines)
         try:
             written = os.write(self._handle, data)
             self._end += written
@@ -85,7 +91,11 @@ class Log:
                 _sync(self._handle)
         except OSError as error:
             raise OutputError(f"{self.path}: cannot be written: {why(error)}") from None
-        return offset
+        return offsets
+
+    def sync(self) -> None:
+        """Put on disk what was appended without being durable."""
+        _sync(self._handle)
 
 
 @contextlib.contextmanager

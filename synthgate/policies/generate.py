@@ -19,11 +19,28 @@ class GeneratePolicy(Settings):
     temperature: Annotated[float, Ge(0), Flag("sampling temperature")] = 1.0
     top_p: Annotated[float, Gt(0), Le(1), Flag("nucleus sampling")] = 1.0
     max_tokens: Annotated[int, Ge(1), Flag("limit of an answer; not part of the journal key")] = 1024
+    raised_max_tokens: Annotated[int, Ge(0), Flag("limit for the one more try of an answer that was cut off [default: twice --max-tokens]; as low as --max-tokens: none")] = 0
+    extra_body: Annotated[str, Flag("JSON object put into every request, such as {\"reasoning_effort\":\"none\"}", (), "JSON")] = ""
+    schema: Annotated[str, Flag("JSON Schema that every answer must fit; checked here whatever the server says", (), "FILE")] = ""
+    schema_dialect: Annotated[Literal["auto", "openai", "llamacpp", "json", "none"], Flag("how the server is asked for the schema: response_format json_schema, json_object with it, json_object alone, not at all; the next one after a 400", inert=True)] = "auto"
     journal: Annotated[str, Flag("append-only file of raw answers: resume, cache, replay", (), "FILE")] = ""
     offline: Annotated[bool, Flag("answer from the journal only", inert=True)] = False
     unknown_sampling: Annotated[bool, Flag("the journal was recorded with sampling parameters that nobody wrote down (only with --offline)")] = False
-    concurrency: Annotated[int, Ge(1), Le(1024), Flag("calls in flight at a time", inert=True)] = 8
+    ask_again: Annotated[bool, Flag("ask again for what was paid for and is no answer: refused, filtered, empty, against the schema", inert=True)] = False
+    batch_out: Annotated[str, Flag("write what the journal does not have as OpenAI batch files and call nothing", (), "FILE")] = ""
+    batch_in: Annotated[tuple[str, ...], Flag("results of batches, in any order; what is missing is called for, or written with --batch-out", (), "FILE")] = ()
+    concurrency: Annotated[int, Ge(1), Le(1024), Flag("most calls in flight; fewer after a burst of 429", inert=True)] = 8
+    attempts: Annotated[int, Ge(1), Le(100), Flag("calls made for one answer where the fault may pass", inert=True)] = 5
     timeout: Annotated[float, Gt(0), Flag("seconds for one call, all in all", inert=True)] = 120.0
+    longest_wait: Annotated[float, Ge(0), Flag("seconds; a server that asks to wait longer ends the run", inert=True)] = 60.0
+    stall: Annotated[float, Gt(0), Flag("seconds without any answer that end the run", inert=True)] = 600.0
+    rpm: Annotated[int, Ge(0), Flag("most calls a minute; 0 is no limit", inert=True)] = 0
+    tpm: Annotated[int, Ge(0), Flag("most tokens a minute, prompts and answers; 0 is no limit", inert=True)] = 0
+    budget_tokens: Annotated[int, Ge(0), Flag("tokens that this run may use, failed calls too; 0 is no limit", inert=True)] = 0
+    budget_usd: Annotated[float, Ge(0), Flag("dollars that this run may cost, failed calls too; needs prices; 0 is no limit", inert=True)] = 0.0
+    price_in: Annotated[float, Ge(0), Flag("dollars for a million tokens of prompts", inert=True)] = 0.0
+    price_out: Annotated[float, Ge(0), Flag("dollars for a million tokens of answers", inert=True)] = 0.0
     api_key_env: Annotated[str, Flag("environment variable that holds the API key", (), "NAME", inert=True)] = ""
+    api_key_file: Annotated[str, Flag("file that holds the API key", (), "FILE", inert=True)] = ""
     output_field: Annotated[str, Flag("field for the answer", (), "FIELD")] = "output"
     generator_generation: Annotated[int, Ge(-1), Flag("largest generation in the generator's own training data; -1 unknown")] = 0

@@ -19,10 +19,12 @@ from synthgate.generators.keys import api_key
 from synthgate.generators.replay import Rehearsal, Replay
 from synthgate.verifiers import Bench
 
+_ATTEMPTS = 3
+
 
 def refuse(model: str, policy: VerifyPolicy) -> None:
     """Refuse a judge that cannot be asked, and say what to type."""
-    from synthgate.generators.chat import endpoint
+    from synthgate.generators.wire import endpoint
 
     if not model:
         raise UsageError("--check judge: name the model, as in judge:MODEL")
@@ -63,6 +65,7 @@ def _generating(model: str, policy: VerifyPolicy) -> GeneratePolicy:
         max_tokens=policy.judge_max_tokens,
         concurrency=policy.judge_concurrency,
         timeout=policy.judge_timeout,
+        attempts=_ATTEMPTS,
     )
 
 
