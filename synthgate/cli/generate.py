@@ -1,9 +1,10 @@
 """Make candidates from prompts: several answers for each, none lost, none paid for twice.
 
-Prompts times samples through an OpenAI-compatible server. Each sample ends as a row (the prompt
-row with its other fields, plus the answer) or as a reject with its cause. The journal keeps every
-raw answer: the same command continues after a crash, and --offline replays. Memory: the answers
-in flight, and about 250 bytes for each answer in the journal.
+Prompts times samples through an OpenAI-compatible server, a program, or a local model. Each sample
+ends as a row (the prompt row with its other fields, plus the answer) or as a reject with its cause;
+--strategy says what else is asked. The journal keeps every raw answer: the same command continues
+after a crash, and --offline replays. Memory: the answers in flight, and about 250 bytes for each
+answer in the journal.
 
 Example: synthgate generate p.jsonl --journal j.jsonl --base-url http://localhost:8080 --model m
 """
@@ -29,23 +30,28 @@ _EVERY = 30.0  # seconds between signs of life
 
 def run(io: Session, policy: GeneratePolicy) -> int:
     """Read prompts, ask for answers, return 7 when there were prompts and not one answer."""
-    from synthgate.formats import PROMPTS
+    from synthgate.cli.asking import Telling, chosen, named_model, shapes_of
     from synthgate.generators import Bench
     from synthgate.stages import generate as stage
 
+    policy = named_model(policy)
     _refuse(policy)
     secret = _secret(policy)
-    rows, shape = io.read(again=True, real=True, shapes=PROMPTS)
+    rows, shape = io.read(again=True, real=True, shapes=shapes_of(policy))
     journal = _journal(io, policy)
-    stage.refuse(rows, shape, policy)  # the whole input is read before anything is paid for
+    strategy = chosen(io, policy, rows)
+    strategy.refuse(rows, shape)  # the whole input is read before anything is paid for
     prompts = io.sources[0]
-    wanted = prompts.rows * policy.samples
+    wanted = strategy.wanted(prompts.rows)
     io.manifest.rows_in = wanted + prompts.bad
     bench = Bench(policy, io.options.seed, secret, journal)
     generator = _generator(io, bench)
-    origin = stage.Origin(io.options.source or "synthetic", io.run)
-    decisions = stage.generate(rows, shape, generator, policy, origin)
-    io.settle(_watched(io, decisions, wanted))
+    telling = Telling(io, policy, strategy)
+    decisions = stage.generate(
+        rows, shape, generator, policy, strategy=strategy, noted=telling.noted
+    )
+    io.settle(_watched(io, telling.watched(decisions), wanted))
+    telling.finish()
     return _outcome(io, bench, wanted)
 
 
@@ -57,12 +63,12 @@ def _refuse(policy: GeneratePolicy) -> None:
         raise UsageError("--unknown-sampling replays a journal: it needs --offline")
     if policy.offline and not policy.journal:
         raise UsageError("--offline answers from a journal: add --journal FILE")
-    if not policy.base_url and not policy.offline:
+    if policy.generator == "chat" and not policy.base_url and not policy.offline:
         raise UsageError(
             "no server to ask: add --base-url URL (http://127.0.0.1:8080, https://host/v1), "
             "or replay a journal with --offline --journal FILE"
         )
-    if not policy.model:
+    if not policy.model and (policy.generator == "chat" or policy.offline):
         raise UsageError("no model: add --model NAME, as the server or the journal calls it")
 
 
