@@ -37,6 +37,22 @@ def named_model(policy: GeneratePolicy) -> GeneratePolicy:
     return named
 
 
+def with_generation(io: Session, policy: GeneratePolicy) -> GeneratePolicy:
+    """Return the policy with what `[models]` says of the generator's training data."""
+    from synthgate.cli.models import generator_generation
+    from synthgate.provenance import run_hash
+
+    given = policy.generator_generation
+    found = generator_generation(io, policy.model, given)
+    if found == given:
+        return policy
+    io.run = run_hash(f"{io.run}\n{found}")  # it shapes rows as any setting does
+    io.manifest.findings["generator_generation"] = found
+    values = {**vars(policy), "generator_generation": found}
+    known: GeneratePolicy = config.build(type(policy), values)
+    return known
+
+
 def shapes_of(policy: GeneratePolicy) -> tuple[Shape, ...]:
     """Return the shapes that the seed rows of the named strategy may have."""
     from synthgate import registry

@@ -33,7 +33,7 @@ from synthgate.provenance import Stamp, emit, rejected, run_hash
 from synthgate.rows import Decision, Row
 from synthgate.text import printable
 
-REFERENCES = ("check", "against", "labels")
+REFERENCES = ("check", "against", "labels", "models")
 
 
 @dataclass(frozen=True)

@@ -30,11 +30,11 @@ _EVERY = 30.0  # seconds between signs of life
 
 def run(io: Session, policy: GeneratePolicy) -> int:
     """Read prompts, ask for answers, return 7 when there were prompts and not one answer."""
-    from synthgate.cli.asking import Telling, chosen, named_model, shapes_of
+    from synthgate.cli.asking import Telling, chosen, named_model, shapes_of, with_generation
     from synthgate.generators import Bench
     from synthgate.stages import generate as stage
 
-    policy = named_model(policy)
+    policy = with_generation(io, named_model(policy))
     _refuse(policy)
     secret = _secret(policy)
     rows, shape = io.read(again=True, real=True, shapes=shapes_of(policy))

@@ -1,13 +1,15 @@
 """Attributes: named axes of values, and stratified draws from them.
 
-Of each axis every value is drawn once before any is drawn again, in an order that `hash(seed)`
-gives anew each time (AttrPrompt, arXiv 2306.15895, draws without that balance). A draw depends on
-the seed row and the sample alone, not on the rows beside it.
+Each value of an axis is drawn as often as any other, in an order that `hash(seed, id)` gives, and
+no combination comes twice before all have come (AttrPrompt, arXiv 2306.15895, draws at random). A
+draw depends on the seed row and the sample alone, not on the rows beside it.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Any
 
 from synthgate.errors import UsageError
@@ -55,12 +57,26 @@ def _wrong(row: Row, why: str) -> UsageError:
 
 
 def draw(axes: Axes, seed: int, row_id: str, sample: int) -> dict[str, str]:
-    """Return one value of each axis for a sample of a row."""
-    return {name: pick(values, f"{seed}\n{name}", row_id, sample) for name, values in axes.items()}
+    """Return one value of each axis for a sample of a row.
+
+    No combination comes twice before all have come: the axes advance together, and each is shifted
+    by one whenever it and those before it would start to repeat.
+    """
+    drawn, period = {}, 1
+    for name, values in axes.items():
+        order, size = _order(values, f"{seed}\n{name}\n{row_id}"), len(values)
+        shift = sample % (period * size) // math.lcm(period, size)
+        drawn[name] = order[(sample + shift) % size]
+        period *= size
+    return drawn
 
 
 def pick(values: tuple[str, ...], seed: str, row_id: str, turn: int) -> str:
     """Return the value of a turn: each value once in `len(values)` turns, in a drawn order."""
     cycle, place = divmod(turn, len(values))
-    order = sorted(values, key=lambda value: lot(f"{seed}\n{row_id}\n{cycle}", value))
-    return order[place]
+    return _order(values, f"{seed}\n{row_id}\n{cycle}")[place]
+
+
+@lru_cache(maxsize=64)
+def _order(values: tuple[str, ...], seed: str) -> list[str]:
+    return sorted(values, key=lambda value: lot(seed, value))

@@ -112,6 +112,7 @@ class Exercises(Strategy):
 
 def head(program: str) -> tuple[str, str] | None:
     """Return the name of the first function and its head with docstring, without its body."""
+    program = program.replace("\r\n", "\n").replace("\r", "\n")  # lines as Python counts them
     for text in (program, f"{program}\n    pass"):
         for node in _parsed(text):
             if isinstance(node, ast.FunctionDef) and ast.get_docstring(node):

@@ -1,7 +1,7 @@
 """`label`: labels, or answers, for inputs that have none.
 
 With `--attribute label=A|B|C` the answer must be one of these and nothing else; without it any
-answer is taken. What makes the label right is another check: `agree`, `answer`, `human`.
+answer is taken. Whether the label is right is for another check to say: `human`, `judge`, `agree`.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ class Label(Strategy):
 
     name = "label"
     shapes = tuple(shape for shape in (*PROMPTS, *SHAPES) if shape.name != "messages")
+    says = ("text", "prompt", "input", "instruction")
     templates: ClassVar[dict[str, str]] = {"label": _TEMPLATE}
     _shape: Shape
 
