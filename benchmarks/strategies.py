@@ -22,12 +22,21 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-PROMPTS = (
-    "Write one short question that a customer asks a bank.",
-    "Write one short sentence that a traveller says at an airport.",
-    "Write one short complaint about a parcel.",
-    "Write one short request to a restaurant.",
-)
+# Formulas, which a model repeats, and requests, which it varies by itself.
+PROMPTS = {
+    "formulas": (
+        "Greet a customer in one short sentence.",
+        "Thank a customer in one short sentence.",
+        "Apologise to a customer in one short sentence.",
+        "Say goodbye to a customer in one short sentence.",
+    ),
+    "requests": (
+        "Write one short question that a customer asks a bank.",
+        "Write one short sentence that a traveller says at an airport.",
+        "Write one short complaint about a parcel.",
+        "Write one short request to a restaurant.",
+    ),
+}
 ATTRIBUTES = (
     "tone=angry|polite|worried|cheerful|confused|formal",
     "topic=a wrong price|a delay|a loss|a cancellation|an opening time|a refund|a new address",
@@ -62,21 +71,26 @@ def generate(folder: Path, name: str, prompts: Path, *flags: str) -> list[dict[s
 
 def spread(folder: Path, wanted: int) -> None:
     """Compare `plain` with `attributes` at equal rows."""
-    prompts = folder / "prompts.jsonl"
-    prompts.write_text("".join(json.dumps({"prompt": each}) + "\n" for each in PROMPTS))
-    fixed = ["--samples", str(wanted // len(PROMPTS)), "--max-tokens", "60", "--temperature", "1"]
     axes = [word for each in ATTRIBUTES for word in ("--attribute", each)]
-    runs = {
-        "plain": generate(folder, "plain", prompts, "--strategy", "plain", *fixed),
-        "attributes": generate(folder, "attributes", prompts, *fixed, *axes),
-    }
-    rows = min(map(len, runs.values()))
-    print("| strategy | rows | near duplicates | clusters | effective clusters |")
-    print("|---|---|---|---|---|")
-    for name, made in runs.items():
-        texts = [row["output"] for row in made[:: max(1, len(made) // rows)][:rows]]
-        clusters, effective = occupied(texts)
-        print(f"| {name} | {rows} | {near(texts):.1%} | {clusters} | {effective:.1f} |")
+    print("| prompts | strategy | rows | near duplicates | clusters | effective clusters |")
+    print("|---|---|---|---|---|---|")
+    for kind, texts in PROMPTS.items():
+        prompts = folder / f"{kind}.prompts.jsonl"
+        prompts.write_text("".join(json.dumps({"prompt": each}) + "\n" for each in texts))
+        fixed = ["--samples", str(wanted // len(texts)), "--max-tokens", "60", "--temperature", "1"]
+        plain = generate(folder, f"{kind}-plain", prompts, "--strategy", "plain", *fixed)
+        spread = generate(folder, f"{kind}-attributes", prompts, *fixed, *axes)
+        rows = min(len(plain), len(spread))
+        for name, made in (("plain", plain), ("attributes", spread)):
+            said = [row["output"] for row in _even(made, rows)]
+            clusters, effective = occupied(said)
+            figures = f"{rows} | {near(said):.1%} | {clusters} | {effective:.1f}"
+            print(f"| {kind} | {name} | {figures} |", flush=True)
+
+
+def _even(made: list[dict[str, Any]], rows: int) -> list[dict[str, Any]]:
+    """Return that many rows, taken evenly over all prompts."""
+    return [made[at * len(made) // rows] for at in range(rows)]
 
 
 def near(texts: list[str]) -> float:
