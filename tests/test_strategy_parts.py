@@ -294,3 +294,47 @@ def test_an_unknown_strategy() -> None:
     """An unknown name lists the known ones, the nearest among them."""
     with pytest.raises(UsageError, match="did you mean 'critique'"):
         build("critic", Brief(GeneratePolicy()))
+
+
+class Tempter:
+    """Lists tasks that differ from known ones by few words or by many; answers everything else."""
+
+    identity = "tempter"
+
+    def __init__(self, texts: list[str]) -> None:
+        self.texts = texts
+
+    def answers(self, requests: Any) -> Any:
+        for number, each in enumerate(requests):
+            prompt = each.messages[-1]["content"]
+            if "series of tasks" not in prompt:
+                yield Answer("<input>i</input><output>o</output>")
+                continue
+            tasks = []
+            for place in range(8):
+                words = self.texts[(number * 8 + place) * 7 % len(self.texts)].split()[:40]
+                new = [f"new{number}x{place}y{n}" for n in range(place * len(words) // 8)]
+                tasks.append(" ".join([*new, *words[len(new) :]]))
+            yield Answer("\n".join(f"{n}. {task}" for n, task in enumerate(tasks, 9)))
+
+
+def test_the_pool_of_the_175_seed_tasks(shared: Any) -> None:
+    """From the published seed tasks, no pair of the pool reaches 0.7 by the rouge-score package."""
+    scorer = pytest.importorskip("rouge_score.rouge_scorer", reason="SKIPPED: no rouge-score here")
+    score = scorer.RougeScorer(["rougeL"]).score
+    stamp = Stamp(real=True).provenance
+    lines = shared("self_instruct/seed_tasks.jsonl").read_bytes().splitlines()
+    rows = [read(line, "seeds", number, stamp) for number, line in enumerate(lines)]
+    policy = GeneratePolicy(samples=1)
+    strategy: Any = build("self-instruct", Brief(policy))
+    tempter = Tempter([row.value["instruction"] for row in rows])
+    shape = next(each for each in PROMPTS if each.name == "alpaca")
+    decisions = list(generate(rows, shape, tempter, policy, strategy=strategy))
+    assert len(decisions) == len(rows) == 175
+    kept = [each.row.value["instruction"] for each in decisions if not each.reason]
+    refused = [each.row.value["instruction"] for each in decisions if each.reason == "near_pool"]
+    assert len(kept) > 20 and len(refused) > 20
+    assert set(kept) <= set(strategy.pool.texts)
+    for number, one in enumerate(strategy.pool.texts):
+        for other in strategy.pool.texts[:number] if one in kept else ():
+            assert score(one, other)["rougeL"].fmeasure < 0.7
