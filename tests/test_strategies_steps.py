@@ -195,6 +195,14 @@ def test_evolutions_descend_from_each_other(tmp_path: Path) -> None:
     assert len(verified(done, "--check", f"rule:{rule}")[0]) == 3
 
 
+def test_many_seeds_are_all_counted(tmp_path: Path) -> None:
+    """All seed rows are read and counted before the first call, whatever the strategy looks at."""
+    seeds = [{"prompt": f"Add {n} and 2."} for n in range(130)]
+    flags = ("--strategy", "evolve", "--rounds", "1")
+    done = ask(tmp_path, seeds, lambda prompt: f"{prompt.splitlines()[-1]} Now.", *flags)
+    assert done.code == 0 and done.manifest["rows_in"] == len(done.rows) == 130
+
+
 @pytest.mark.parametrize(
     "said", ["Add 1 and 2.", " add 1 AND 2.", "Here is the new prompt: x", "y" * 3000]
 )

@@ -63,10 +63,8 @@ def shapes_of(policy: GeneratePolicy) -> tuple[Shape, ...]:
 
 def chosen(io: Session, policy: GeneratePolicy, rows: Iterable[Row]) -> Strategy:
     """Return the strategy that is named; else `attributes` where one is, else `plain`."""
-    name = policy.strategy
-    if not name:
-        spread = policy.attribute or sum("attributes" in row.value for row in rows)
-        name = "attributes" if spread else "plain"
+    naming = sum("attributes" in row.value for row in rows)  # all are read before any call
+    name = policy.strategy or ("attributes" if naming or policy.attribute else "plain")
     origin = Origin(io.options.source or "synthetic", io.run)
     overrides = _overrides(io, policy.templates)
     made = build(name, Brief(policy, origin, io.options.seed, io.text, overrides))
