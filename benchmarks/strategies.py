@@ -71,6 +71,8 @@ def generate(folder: Path, name: str, prompts: Path, *flags: str) -> list[dict[s
 
 def spread(folder: Path, wanted: int) -> None:
     """Compare `plain` with `attributes` at equal rows."""
+    from synthgate.cli.spread import near_share
+
     axes = [word for each in ATTRIBUTES for word in ("--attribute", each)]
     print("| prompts | strategy | rows | near duplicates | clusters | effective clusters |")
     print("|---|---|---|---|---|---|")
@@ -84,22 +86,13 @@ def spread(folder: Path, wanted: int) -> None:
         for name, made in (("plain", plain), ("attributes", spread)):
             said = [row["output"] for row in _even(made, rows)]
             clusters, effective = occupied(said)
-            figures = f"{rows} | {near(said):.1%} | {clusters} | {effective:.1f}"
+            figures = f"{rows} | {near_share(said):.1%} | {clusters} | {effective:.1f}"
             print(f"| {kind} | {name} | {figures} |", flush=True)
 
 
 def _even(made: list[dict[str, Any]], rows: int) -> list[dict[str, Any]]:
     """Return that many rows, taken evenly over all prompts."""
     return [made[at * len(made) // rows] for at in range(rows)]
-
-
-def near(texts: list[str]) -> float:
-    """Return the share of texts that repeat another one, nearly or exactly."""
-    from synthgate.near.judge import judge
-    from synthgate.near.settings import Settings
-
-    group: Any = [(None, text) for text in texts]
-    return len(judge(group, Settings(on="response"))) / len(texts)
 
 
 def occupied(texts: list[str]) -> tuple[int, float]:

@@ -10,13 +10,13 @@ from urllib.parse import urlsplit
 import orjson
 
 from synthgate import config
+from synthgate.cli.spread import Spread
 from synthgate.errors import UsageError
 from synthgate.formats import PROMPTS, Shape
 from synthgate.generators import Answer
 from synthgate.rows import Decision, Row
 from synthgate.strategies import Ask, Brief, Origin, Strategy, build
 from synthgate.strategies.plain import Plain
-from synthgate.strategies.summary import Spread
 
 if TYPE_CHECKING:
     from synthgate.cli.common import Session

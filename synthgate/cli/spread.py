@@ -8,13 +8,22 @@ from __future__ import annotations
 import heapq
 from collections import Counter
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from synthgate.rows import Row, lot
-from synthgate.strategies import Strategy
+import orjson
+
+from synthgate.config import DedupePolicy
+from synthgate.formats import named
+from synthgate.provenance import Stamp, read
+from synthgate.rows import lot
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from synthgate.rows import Row
+    from synthgate.strategies import Strategy
 
 SAMPLE = 5_000
-_NEAR = 0.8  # Jaccard similarity of word 3-grams, as in `dedupe`
 _SHOWN = 50  # values of an axis that the manifest lists
 
 
@@ -76,15 +85,7 @@ class Spread:
     @cached_property
     def near_share(self) -> float:
         """Return the share of rows that repeat another row, nearly or exactly."""
-        if len(self._texts) < 2:
-            return 0.0
-        from synthgate.near.judge import judge
-        from synthgate.near.scan import Texts
-        from synthgate.near.settings import Settings
-
-        group: list[Texts] = [(None, text) for _, _, text in sorted(self._texts)]
-        repeats = judge(group, Settings(on="response", near=_NEAR, fuzzy=0.9))
-        return round(len(repeats) / len(group), 4)
+        return near_share([text for _, _, text in sorted(self._texts)])
 
     def words(self) -> str:
         """Return the line that the summary shows."""
@@ -94,3 +95,16 @@ class Spread:
             parts.append(f"{name} {covered['seen']}/{covered['values']} values")
         parts.append(f"near duplicates {100 * self.near_share:.1f} %")
         return f"{self._strategy.name}: {', '.join(parts)}"
+
+
+def near_share(texts: Sequence[str]) -> float:
+    """Return the share of texts that `dedupe` would drop as repeats, with four digits."""
+    if len(texts) < 2:
+        return 0.0
+    from synthgate.stages.dedupe import dedupe
+
+    stamp = Stamp().provenance
+    rows = [read(orjson.dumps({"text": each}), "", n, stamp) for n, each in enumerate(texts)]
+    found = dedupe(rows, named("text"), DedupePolicy(on="response"))
+    repeats = sum(decision.reason in ("exact", "near", "fuzzy") for decision in found)
+    return round(repeats / len(texts), 4)
