@@ -1,11 +1,12 @@
 # make demo   sets up an environment of its own and shows the gate at work, offline
 # make test   sets up and runs every check
+# make demo-live   lets a real model in this machine write, and shows what the checks say of it
 # A second call installs nothing. Needs Python 3.11-3.13, git and make; uses uv where it is there.
 
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: demo test lint check bench docs clean
+.PHONY: demo demo-live test lint check bench docs clean
 
 # Bytecode makes the commands start twice as fast.
 unexport PYTHONDONTWRITEBYTECODE
@@ -17,6 +18,9 @@ INSTALL := VENV=$(VENV) tools/install
 demo: $(VENV)/.core
 	rm -rf synthgate-demo
 	$(BIN)/synthgate demo
+
+demo-live: $(VENV)/.local
+	$(BIN)/python tools/demo_live.py
 
 test: lint
 	$(BIN)/python -m pytest -n 2 --dist loadfile
@@ -43,9 +47,13 @@ $(VENV)/.core: pyproject.toml tools/install
 	$(INSTALL) .
 	touch $@
 
-$(VENV)/.dev: pyproject.toml tools/install
-	$(INSTALL) '.[dev]'
+$(VENV)/.local: pyproject.toml tools/install
+	$(INSTALL) '.[local]'
 	touch $@ $(VENV)/.core
 
+$(VENV)/.dev: pyproject.toml tools/install
+	$(INSTALL) '.[dev]'
+	touch $@ $(VENV)/.core $(VENV)/.local
+
 clean:
-	rm -rf $(VENV) synthgate-demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) synthgate-demo synthgate-live .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -17,9 +17,11 @@ from pydantic import ConfigDict, Field, ValidationError, create_model
 
 from synthgate.config import POLICIES, Bound, Table, VerifyPolicy, flags_of
 from synthgate.errors import ConfigError
+from synthgate.policies.models import ModelSettings
 
 Key = tuple[str, ...]
 Fields = dict[str, tuple[Any, Any, Any]]  # name: type, how it is shown, default
+MODELS = "models"
 _OF_THE_RUN = ("check", "require", "evidence", "calibration", "truth", "by")  # not of one check
 _HEADER = re.compile(r"\s*(\[+)\s*([^\]]+?)\s*\]")
 _ITEM = re.compile(r"""\s*([\w"'][\w\-."' ]*?)\s*=""")
@@ -35,8 +37,11 @@ def load(path: str, text: str, table: tuple[str, ...] = ()) -> dict[str, dict[st
     found: dict[str, dict[str, Any]] = {}
     for name, values in file.ours().items():
         stage = name.replace("_", "-")
-        if stage not in POLICIES:
-            findings.append(file.unknown((name,), list(POLICIES)))
+        if stage == MODELS and isinstance(values, dict):
+            found[stage] = {}
+            findings += file.models(values, found[stage])
+        elif stage not in POLICIES:
+            findings.append(file.unknown((name,), [*POLICIES, MODELS]))
         elif not isinstance(values, dict):
             findings.append(file.finding((name,), "must be a table"))
         elif stage in found:
@@ -68,6 +73,16 @@ class _File:
         for name in self.table:
             document = document.get(name, {}) if isinstance(document, dict) else {}
         return document if isinstance(document, dict) else {}
+
+    def models(self, tables: dict[str, Any], found: dict[str, Any]) -> Iterator[str]:
+        """Yield what is wrong with `[models.NAME]` tables; what is right goes into `found`."""
+        model = _model("Models", flags_of(ModelSettings))
+        for name, values in tables.items():
+            found[name] = {}
+            if isinstance(values, dict):
+                yield from self._checked((MODELS, name), model, _given(values), found[name])
+            else:
+                yield self.finding((MODELS, name), "must be a table")
 
     def check(
         self, name: str, policy: type, values: dict[str, Any], found: dict[str, Any]

@@ -32,7 +32,32 @@ BUILTIN: dict[str, dict[str, str]] = {
         "static": "synthgate.embedders.static:build",
         "tfidf": "synthgate.embedders.tfidf:build",
     },
-    "generators": {"chat": "synthgate.generators.chat:build"},
+    "generators": {
+        "chat": "synthgate.generators.chat:build",
+        "command": "synthgate.generators.command:build",
+        "local": "synthgate.generators.local:build",
+    },
+    "strategies": {
+        "attributes": "synthgate.strategies.attributes:Attributes",
+        "critique": "synthgate.strategies.critique:Critique",
+        "edge-cases": "synthgate.strategies.edge_cases:EdgeCases",
+        "evolve": "synthgate.strategies.evolve:Evolve",
+        "exercises": "synthgate.strategies.exercises:Exercises",
+        "gaps": "synthgate.strategies.gaps:Gaps",
+        "label": "synthgate.strategies.label:Label",
+        "plain": "synthgate.strategies.plain:Plain",
+        "schema": "synthgate.strategies.schema:Schema",
+        "self-instruct": "synthgate.strategies.self_instruct:SelfInstruct",
+        "stand-in": "synthgate.strategies.stand_in:StandIn",
+        "verbalized": "synthgate.strategies.verbalized:Verbalized",
+    },
+}
+
+_SINGULAR = {
+    "embedders": "embedder",
+    "generators": "generator",
+    "strategies": "strategy",
+    "verifiers": "verifier",
 }
 
 
@@ -44,7 +69,7 @@ def find(kind: str, name: str) -> Any:
     plugins = _plugins(kind)
     if name in plugins:
         return plugins[name].load()
-    raise UsageError(unknown(f"{kind[:-1]}", name, [*builtin, *plugins]))
+    raise UsageError(unknown(_SINGULAR[kind], name, [*builtin, *plugins]))
 
 
 def unknown(what: str, name: str, known: list[str]) -> str:

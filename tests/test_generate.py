@@ -365,6 +365,7 @@ def test_the_manifest_counts(server: ChatServer, tmp_path: Path) -> None:
     manifest = json.loads((tmp_path / "out.jsonl.manifest.json").read_bytes())
     assert (manifest["rows_in"], manifest["rows_out"]) == (7, 2)
     assert manifest["rejects"] == {"empty": 2, "invalid_json": 1, "no_prompt": 2}
+    assert manifest["findings"].pop("spread")["distinct_prompts"] == 1
     spent = {"prompt_tokens": 12, "answer_tokens": 16, "usd": 0.0, "repeated": {}}
     assert manifest["findings"] == {"wanted": 6, "calls": 4, "replayed": 0, **spent}
 

@@ -33,7 +33,7 @@ from synthgate.shapes import find_shape, reference_shape
 from synthgate.text import printable
 
 Output = Sink | Shards
-REFERENCES = ("check", "against", "labels")
+REFERENCES = ("check", "against", "labels", "models")
 
 
 class Session(contextlib.ExitStack):

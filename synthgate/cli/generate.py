@@ -1,9 +1,10 @@
 """Make candidates from prompts: several answers for each, none lost, none paid for twice.
 
-Prompts times samples through an OpenAI-compatible server. Each sample ends as a row (the prompt
-row with its other fields, plus the answer) or as a reject with its cause. The journal keeps every
-raw answer: the same command continues after a crash, and --offline replays. Memory: the answers
-in flight, and about 250 bytes for each answer in the journal.
+Prompts times samples through an OpenAI-compatible server, a program, or a local model. Each sample
+ends as a row (the prompt row with its other fields, plus the answer) or as a reject with its cause;
+--strategy says what else is asked. The journal keeps every raw answer: the same command continues
+after a crash, and --offline replays. Memory: the answers in flight, and about 250 bytes for each
+answer in the journal.
 
 Example: synthgate generate p.jsonl --journal j.jsonl --base-url http://localhost:8080 --model m
 """
@@ -29,25 +30,30 @@ _EXPECTED = ("not_in_journal", "not_called", "in_batch")  # no bad sample, only 
 
 def run(io: Session, policy: GeneratePolicy) -> int:
     """Read prompts, ask for answers, return 7 when there were prompts and not one answer."""
+    from synthgate.cli.asking import Telling, chosen, named_model, shapes_of, with_generation
     from synthgate.cli.batches import taking
-    from synthgate.formats import PROMPTS
     from synthgate.generators import Bench
     from synthgate.stages import generate as stage
 
+    policy = with_generation(io, named_model(policy))
     _refuse(policy)
     secret, schema = _secret(policy), _schema(io, policy)
-    rows, shape = io.read(again=True, real=True, shapes=PROMPTS)
+    rows, shape = io.read(again=True, real=True, shapes=shapes_of(policy))
     journal = _journal(io, policy)
-    stage.refuse(rows, shape, policy)  # the whole input is read before anything is paid for
+    strategy = chosen(io, policy, rows)
+    strategy.refuse(rows, shape)  # the whole input is read before anything is paid for
     prompts = io.sources[0]
-    wanted = prompts.rows * policy.samples
+    wanted = strategy.wanted(prompts.rows)
     io.manifest.rows_in = wanted + prompts.bad
     bench = Bench(policy, io.options.seed, secret, journal, schema=schema)
     generator = taking(io, bench, _generator(io, bench))
-    origin = stage.Origin(io.options.source or "synthetic", io.run)
-    decisions = stage.generate(rows, shape, generator, policy, origin)
+    telling = Telling(io, policy, strategy)
+    decisions = stage.generate(
+        rows, shape, generator, policy, strategy=strategy, noted=telling.noted
+    )
     bad: list[str] = []
-    io.settle(_watched(io, bench, decisions, wanted, bad))
+    io.settle(_watched(io, bench, telling.watched(decisions), wanted, bad))
+    telling.finish()
     return _outcome(io, bench, wanted, bad)
 
 
@@ -55,7 +61,8 @@ def _refuse(policy: GeneratePolicy) -> None:
     """Refuse settings that cannot work together, and say what to type."""
     from synthgate.errors import UsageError
 
-    asks = policy.base_url and not policy.offline and not policy.batch_out
+    chat = policy.generator == "chat"
+    asks = (policy.base_url or not chat) and not policy.offline and not policy.batch_out
     if policy.unknown_sampling and not policy.offline:
         raise UsageError("--unknown-sampling replays a journal: it needs --offline")
     if (policy.offline or policy.batch_in) and not policy.journal:
@@ -66,9 +73,11 @@ def _refuse(policy: GeneratePolicy) -> None:
             "no server to ask: add --base-url URL (http://127.0.0.1:8080, https://host/v1), "
             "or replay a journal with --offline --journal FILE"
         )
+    if not chat and (policy.batch_out or policy.batch_in):
+        raise UsageError("--batch-out and --batch-in are for --generator chat")
     if policy.offline and policy.batch_out:
         raise UsageError("--offline asks for nothing: leave it or --batch-out out")
-    if not policy.model:
+    if not policy.model and (chat or policy.offline):
         raise UsageError("no model: add --model NAME, as the server or the journal calls it")
     if policy.budget_usd and not (policy.price_in or policy.price_out):
         raise UsageError("--budget-usd needs --price-in and --price-out: dollars a million tokens")
@@ -146,7 +155,8 @@ def _generator(io: Session, bench: Bench) -> Any:
     from synthgate.generators.replay import Rehearsal, Replay
 
     policy = bench.policy
-    if policy.offline or not (policy.base_url or policy.batch_out):
+    chat = policy.generator == "chat"
+    if policy.offline or (chat and not (policy.base_url or policy.batch_out)):
         return Replay(bench)
     if io.options.dry_run:
         return Rehearsal(bench)

@@ -116,6 +116,7 @@ def _assembled(io: Session, policy: VerifyPolicy, specs: Iterable[str]) -> Seque
     """Return the checks, each of which is closed however the run ends."""
     import os
 
+    from synthgate.cli.models import declared, lineage
     from synthgate.verifiers import Bench, assemble
 
     bench = Bench(
@@ -127,6 +128,7 @@ def _assembled(io: Session, policy: VerifyPolicy, specs: Iterable[str]) -> Seque
         secret=lambda name: os.environ.get(name, ""),
         note=io.note,
         dry=io.options.dry_run,
+        lineages=lineage(declared(io)),
     )
     checks = assemble(specs, bench)
     for check in checks:

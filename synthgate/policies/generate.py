@@ -12,7 +12,7 @@ class GeneratePolicy(Settings):
     """Prompts x samples through one generator."""
 
     samples: Annotated[int, Ge(1), Flag("answers wanted for each prompt")] = 3
-    generator: Annotated[Literal["chat"], Flag("kind of generator")] = "chat"
+    generator: Annotated[str, Flag("kind of generator: chat | command | local, or that of a plug-in", (), "NAME")] = "chat"
     base_url: Annotated[str, Flag("OpenAI-compatible server, with or without /v1", (), "URL")] = ""
     model: Annotated[str, Flag("model name as the server knows it", (), "NAME")] = ""
     system: Annotated[str, Flag("system message put before every prompt", (), "TEXT")] = ""
@@ -44,3 +44,15 @@ class GeneratePolicy(Settings):
     api_key_file: Annotated[str, Flag("file that holds the API key", (), "FILE", inert=True)] = ""
     output_field: Annotated[str, Flag("field for the answer", (), "FIELD")] = "output"
     generator_generation: Annotated[int, Ge(-1), Flag("largest generation in the generator's own training data; -1 unknown")] = 0
+    command: Annotated[str, Flag("program of --generator command: the prompt as JSON on stdin, the answer on stdout", (), "PROGRAM")] = ""
+    weights: Annotated[str, Flag("model of --generator local (default: SmolLM2-135M-Instruct)", (), "FILE")] = ""
+    strategy: Annotated[str, Flag("attributes | critique | edge-cases | evolve | exercises | gaps | label | plain | schema | self-instruct | stand-in | verbalized (default: attributes where one is named, else plain)", (), "NAME")] = ""
+    attribute: Annotated[tuple[str, ...], Flag("an axis to spread rows over, NAME=VALUE|VALUE or NAME=@FILE; repeatable", (), "AXIS")] = ()
+    rounds: Annotated[int, Ge(1), Le(20), Flag("revisions of critique, evolutions of evolve")] = 2
+    per_call: Annotated[int, Ge(1), Le(100), Flag("candidates of verbalized, tests of exercises in one call")] = 5
+    rouge: Annotated[float, Gt(0), Le(1), Flag("ROUGE-L with the pool from which self-instruct drops a task")] = 0.7
+    principles: Annotated[str, Flag("principles of critique, one a line", (), "FILE")] = ""
+    gaps: Annotated[str, Flag("gaps to fill: the manifest of cluster-cap --against, or report --json", (), "FILE")] = ""
+    templates: Annotated[str, Flag("prompt templates NAME.j2 in place of the strategy's own", (), "DIR")] = ""
+    send_real: Annotated[bool, Flag("stand-in: real rows may be sent to this generator", inert=True)] = False
+    origins: Annotated[str, Flag("where each row's prompt, answer and model are told, one JSON line a row", (), "FILE")] = ""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
@@ -29,16 +30,28 @@ class Exit:
     why: str = ""
 
 
-def run_command(argv: list[str], stdin: bytes, seconds: float) -> Exit:
-    """Run a program with the user's own rights; raises `OSError` where it cannot be started."""
-    with Streams(_SAID) as streams, open(os.devnull, "wb") as null:
+def run_command(
+    argv: list[str],
+    stdin: bytes,
+    seconds: float,
+    *,
+    stdout: int = 0,
+    stop: Callable[[], bool] = lambda: False,
+) -> Exit:
+    """Run a program with the user's own rights; raises `OSError` where it cannot be started.
+
+    `said` is what it says on descriptor 3, or with `stdout` up to that many bytes on stdout. It is
+    killed when `stop` says so.
+    """
+    with Streams(stdout or _SAID) as streams, open(os.devnull, "wb") as null:
         stdin_end, said_end, stderr_end = streams.theirs
         actions = [
             (os.POSIX_SPAWN_DUP2, stdin_end, 0),
-            (os.POSIX_SPAWN_DUP2, null.fileno(), 1),
+            (os.POSIX_SPAWN_DUP2, said_end if stdout else null.fileno(), 1),
             (os.POSIX_SPAWN_DUP2, stderr_end, 2),
-            (os.POSIX_SPAWN_DUP2, said_end, 3),
         ]
+        if not stdout:
+            actions.append((os.POSIX_SPAWN_DUP2, said_end, 3))
         pid = os.posix_spawn(argv[0], argv, os.environ, file_actions=actions, setpgroup=0)
         streams.passed()
         ended: list[int] = []
@@ -47,7 +60,7 @@ def run_command(argv: list[str], stdin: bytes, seconds: float) -> Exit:
             found, status = os.waitpid(pid, os.WNOHANG)
             if found:
                 ended.append(os.waitstatus_to_exitcode(status))
-            return "" if found else None
+            return "" if found else "stopped" if stop() else None
 
         try:
             why = streams.pump(stdin, seconds, over)

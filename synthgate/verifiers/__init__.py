@@ -112,7 +112,7 @@ class Bench:
     `rows(path)`, `records(path)` (rows of any shape) and `text(path)` read reference files, which
     the manifest then names; `secret` returns the value of an environment variable; `note` says one
     line on stderr. In a `dry` run nothing may be paid for. `shared` holds what checks of one run
-    share, such as an open journal.
+    share, such as an open journal; `lineages` is the configuration's own table of models.
     """
 
     policy: VerifyPolicy
@@ -124,6 +124,7 @@ class Bench:
     dry: bool = False
     shared: dict[str, Any] = field(default_factory=dict)
     records: Callable[[str], Iterable[Row]] = _no_records
+    lineages: str = ""
 
 
 Build = Callable[[str, Bench], Verifier]

@@ -26,9 +26,11 @@ def maker(provenance: Provenance) -> str:
 
 
 def lineages(bench: Bench) -> Lineages:
-    """Return the table that is shipped, with that of `--lineage` where one is named."""
-    path = bench.policy.lineage
-    return shipped().extended(path, bench.text(path)) if path else shipped()
+    """Return the table that is shipped, with those of `[models]` and `--lineage`."""
+    path, table = bench.policy.lineage, shipped()
+    if bench.lineages:
+        table = table.extended("[models]", bench.lineages)
+    return table.extended(path, bench.text(path)) if path else table
 
 
 def family(generator: str, table: Lineages | None = None) -> str:

@@ -1,0 +1,136 @@
+"""What the strategies are worth, measured with the local model that is in the box.
+
+`spread`: the same prompts, the same number of rows and temperature 1, asked `plain` and with
+`attributes`: the share of near duplicates (as `dedupe` finds them), the number of clusters that the
+rows occupy (`cluster-cap`'s), and the effective number of clusters (the exponential of the entropy
+of their sizes). `pool`: `self-instruct` from the 175 seed tasks: the largest ROUGE-L of any two
+instructions of the pool, by the rouge-score package (`pip install rouge-score`).
+
+Answers are kept in journals in the folder, so that a second run asks nothing again.
+
+Run: python benchmarks/strategies.py spread|pool FOLDER [--rows 120]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+# Formulas, which a model repeats, and requests, which it varies by itself.
+PROMPTS = {
+    "formulas": (
+        "Greet a customer in one short sentence.",
+        "Thank a customer in one short sentence.",
+        "Apologise to a customer in one short sentence.",
+        "Say goodbye to a customer in one short sentence.",
+    ),
+    "requests": (
+        "Write one short question that a customer asks a bank.",
+        "Write one short sentence that a traveller says at an airport.",
+        "Write one short complaint about a parcel.",
+        "Write one short request to a restaurant.",
+    ),
+}
+ATTRIBUTES = (
+    "tone=angry|polite|worried|cheerful|confused|formal",
+    "topic=a wrong price|a delay|a loss|a cancellation|an opening time|a refund|a new address",
+    "speaker=a student|a retired teacher|a nurse|a tourist|a shop owner|a parent of three",
+)
+SEEDS = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "self_instruct"
+
+
+def main() -> None:
+    """Print a table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", choices=("spread", "pool"))
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--rows", type=int, default=120, help="rows wanted of each strategy")
+    parser.add_argument("--seeds", type=Path, default=SEEDS / "seed_tasks.jsonl")
+    given = parser.parse_args()
+    given.folder.mkdir(parents=True, exist_ok=True)
+    if given.what == "spread":
+        spread(given.folder, given.rows)
+    else:
+        pool(given.folder, given.seeds)
+
+
+def generate(folder: Path, name: str, prompts: Path, *flags: str) -> list[dict[str, Any]]:
+    """Return the rows of one run with the local model; its answers stay in a journal."""
+    files = ["-o", f"{folder}/{name}.jsonl", "--rejects", f"{folder}/{name}.rejects.jsonl"]
+    journal = ["--journal", f"{folder}/{name}.journal.jsonl", "--force", "--generator", "local"]
+    argv = ["generate", str(prompts), *files, *journal, *flags]
+    subprocess.run([sys.executable, "-m", "synthgate", *argv], check=True)
+    return [json.loads(line) for line in (folder / f"{name}.jsonl").read_text().splitlines()]
+
+
+def spread(folder: Path, wanted: int) -> None:
+    """Compare `plain` with `attributes` at equal rows."""
+    from synthgate.cli.spread import near_share
+
+    axes = [word for each in ATTRIBUTES for word in ("--attribute", each)]
+    print("| prompts | strategy | rows | near duplicates | clusters | effective clusters |")
+    print("|---|---|---|---|---|---|")
+    for kind, texts in PROMPTS.items():
+        prompts = folder / f"{kind}.prompts.jsonl"
+        prompts.write_text("".join(json.dumps({"prompt": each}) + "\n" for each in texts))
+        fixed = ["--samples", str(wanted // len(texts)), "--max-tokens", "60", "--temperature", "1"]
+        plain = generate(folder, f"{kind}-plain", prompts, "--strategy", "plain", *fixed)
+        spread = generate(folder, f"{kind}-attributes", prompts, *fixed, *axes)
+        rows = min(len(plain), len(spread))
+        for name, made in (("plain", plain), ("attributes", spread)):
+            said = [row["output"] for row in _even(made, rows)]
+            clusters, effective = occupied(said)
+            figures = f"{rows} | {near_share(said):.1%} | {clusters} | {effective:.1f}"
+            print(f"| {kind} | {name} | {figures} |", flush=True)
+
+
+def _even(made: list[dict[str, Any]], rows: int) -> list[dict[str, Any]]:
+    """Return that many rows, taken evenly over all prompts."""
+    return [made[at * len(made) // rows] for at in range(rows)]
+
+
+def occupied(texts: list[str]) -> tuple[int, float]:
+    """Return how many clusters the texts lie in, and the exponential of the entropy of sizes."""
+    import numpy as np
+
+    from synthgate.clusters.density import NEVER, density_cap
+    from synthgate.embedders import static
+
+    embedder = static.build("")
+    order = np.arange(len(texts))
+    leaders = density_cap(embedder.embed(texts), order, embedder.threshold, NEVER).leaders
+    shares = [count / len(texts) for count in Counter(leaders.tolist()).values()]
+    return len(shares), math.exp(-sum(share * math.log(share) for share in shares))
+
+
+def pool(folder: Path, seeds: Path) -> None:
+    """Run self-instruct and compare every pair of the pool with the rouge-score package."""
+    from rouge_score import rouge_scorer
+
+    flags = ["--strategy", "self-instruct", "--samples", "1", "--max-tokens", "400"]
+    made = generate(folder, "self-instruct", seeds, *flags)
+    rejects = [
+        json.loads(line)["_reject"]["reason"]
+        for line in (folder / "self-instruct.rejects.jsonl").read_text().splitlines()
+    ]
+    scorer = rouge_scorer.RougeScorer(["rougeL"])
+    texts = [json.loads(line)["instruction"] for line in seeds.read_text().splitlines()]
+    new = [row["instruction"] for row in made]
+    largest = 0.0
+    for number, text in enumerate(new):
+        for other in texts + new[:number]:
+            largest = max(largest, scorer.score(other, text)["rougeL"].fmeasure)
+    print("| seed tasks | new tasks | largest ROUGE-L of a pair | rejects |")
+    print("|---|---|---|---|")
+    told = ", ".join(f"{name} {count}" for name, count in Counter(rejects).most_common())
+    print(f"| {len(texts)} | {len(new)} | {largest:.3f} | {told} |")
+
+
+if __name__ == "__main__":
+    main()
