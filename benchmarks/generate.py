@@ -4,7 +4,7 @@
 
 The server (`chat_mock.py`) has a process of its own. CPU seconds are those of the whole client
 process with all its children, start-up measured apart and taken off. The peers run over the same
-mock in environments of their own, under `.bench-peers/` (`pip install` as in the README beside this).
+mock in environments of their own, under `.bench-peers/` (`pip install` as in the README here).
 """
 
 from __future__ import annotations

@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 def writing(io: Session, bench: Bench) -> Generator:
     """Return what writes requests instead of making them."""
+    from synthgate.cli.common import Output
     from synthgate.generators.batch import BatchOut, Parts, numbered
-    from synthgate.jsonl import Sink
 
-    def begin(number: int) -> Sink:
+    def begin(number: int) -> Output:
         role = "batch" if number == 1 else f"batch-{number}"
         return io.open(role, numbered(bench.policy.batch_out, number))
 

@@ -10,7 +10,6 @@ import msgspec
 
 from synthgate.cli.audit_import import read_plan_of
 from synthgate.cli.common import Session
-from synthgate.cli.shapes import find_shape
 from synthgate.config import AuditPolicy
 from synthgate.errors import BadLine, InputError, UsageError
 from synthgate.formats import SHAPES, Shape
@@ -19,6 +18,7 @@ from synthgate.review.edits import edited_rows, edits_in
 from synthgate.review.items import read_sample, waiting
 from synthgate.rows import Row, parse
 from synthgate.sample import AuditPlan
+from synthgate.shapes import find_shape
 
 
 def rows_to_review(io: Session, policy: AuditPolicy) -> tuple[list[Row], AuditPlan | None]:

@@ -67,7 +67,7 @@ class Program:
         """Return what will be the answer: one on record, one that is being made, or a new one."""
         key = request_key(self.identity, request.messages, self._sampling, request.sample)
         policy, journal = self._bench.policy, self._bench.journal
-        found = journal.settled(key, policy.max_tokens) if journal else None
+        found = journal.settled(key, policy) if journal else None
         if found:
             self._count("replayed")
             future = Future[Answer]()
