@@ -12,14 +12,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from synthgate import errors
 from synthgate.cli.app import COMMANDS, invoke
 from synthgate.generators.journal import record
+from synthgate.near.emit import Written
 from synthgate.provenance import Stamp, emit, read
 from tests.conftest import Done, heed_signals, synthgate, write_rows
 from tests.filters import FILTERS, Filter, lines_of
@@ -380,7 +382,7 @@ import sys
 import synthgate.stages.dedupe
 def broken(*_):
     raise {error}
-synthgate.stages.dedupe.dedupe = broken
+synthgate.stages.dedupe.decide = broken
 from synthgate.cli.app import main
 main(sys.argv[1:])
 """
@@ -407,8 +409,13 @@ def test_a_stage_that_loses_a_row_is_a_bug(tmp_path: Path, monkeypatch: pytest.M
     import synthgate.stages.dedupe as stage
 
     rows(tmp_path, 3)
-    whole = stage.dedupe
-    monkeypatch.setattr(stage, "dedupe", lambda *given: list(whole(*given))[1:])
+    whole = stage.write
+
+    def losing(*given: Any, **more: Any) -> Iterator[Written]:
+        for page in whole(*given, **more):
+            yield replace(page, lines=page.lines.partition(b"\n")[2], rows=page.rows - 1)
+
+    monkeypatch.setattr(stage, "write", losing)
     with pytest.raises(RuntimeError, match="lost rows: 3 in, 2 out"):
         invoke(["dedupe", str(tmp_path / "rows.jsonl"), "-o", str(tmp_path / "out.jsonl")])
     assert not (tmp_path / "out.jsonl").exists()

@@ -131,6 +131,16 @@ def test_an_error_of_a_worker_is_this_process_s_error(tmp_path: object) -> None:
         list(pool.map("scan", [page, page, page, gone]))
 
 
+def test_a_bug_in_a_worker_is_a_bug() -> None:
+    """What nobody foresaw ends with a traceback, as it would in this process."""
+    page = RowsPage(rows_of(["a"]))
+    with (
+        Processes(Settings(shape=named("text")), 2) as pool,
+        pytest.raises(RuntimeError, match=r"(?s)in a worker process.*AttributeError"),
+    ):
+        list(pool.map("scan", [page, page, page, None]))
+
+
 def test_the_default_policy_is_the_default_of_the_settings() -> None:
     """What a worker assumes is what the command line says."""
     policy, known = DedupePolicy(), Settings()

@@ -132,7 +132,7 @@ def _receive(worker: subprocess.Popen[bytes]) -> Any:
         answer = pickle.load(worker.stdout)  # noqa: S301 - our own process
     except (EOFError, pickle.UnpicklingError):
         raise _gone(worker) from None
-    if isinstance(answer, SynthgateError):
+    if isinstance(answer, SynthgateError | RuntimeError):
         raise answer
     return answer
 

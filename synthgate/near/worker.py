@@ -9,6 +9,7 @@ import os
 import pickle
 import signal
 import sys
+import traceback
 from typing import Any
 
 from synthgate.errors import SynthgateError
@@ -31,6 +32,8 @@ def main() -> None:
             answer: Any = WORK[work](batch, settings)
         except SynthgateError as error:
             answer = error
+        except Exception:  # noqa: BLE001 - a bug here is the bug of the process that asked
+            answer = RuntimeError(f"in a worker process:\n{traceback.format_exc()}")
         try:
             pickle.dump(answer, answers, protocol=5)
             answers.flush()
