@@ -264,6 +264,8 @@ def test_the_overlap_needs_two_people(case: Case, capfd: pytest.CaptureFixture[s
     assert "needs at least 20 more labels" in capfd.readouterr().err
     case.log(lambda at: {3: "fail"}.get(at, "pass") if at <= 20 else None, "bob")
     assert case.gate() == 0
+    said = capfd.readouterr().err
+    assert "two reviewers: the same of 19 of 20 pairs (19 pass, 0 not), AC1 0.95" in said
     found = case.certificate["agreement"]
     assert {k: found[k] for k in ("rows", "pairs", "both_pass", "neither", "differ")} == {
         "rows": 20, "pairs": 20, "both_pass": 19, "neither": 0, "differ": 1
@@ -332,6 +334,9 @@ def test_attempts_are_counted_and_said(tmp_path: Path, capfd: pytest.CaptureFixt
     assert "attempt 2 on its lineage: so many audits pass a bad set at most 10 times in 100" in (
         capfd.readouterr().err
     )
+    case.log(lambda at: "fail")
+    assert case.gate("--ledger", tmp_path / "ledger.jsonl", "--force") == 3
+    assert "audit-gate: attempt 2 on this lineage" in capfd.readouterr().err
     third = auditing.rows(tmp_path, "2.jsonl", range(2, 300))
     assert case.draw(*ledger, rows=third) == 3
     assert case.plan["attempt"] == 2

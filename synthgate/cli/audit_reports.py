@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from synthgate.jsonl import open_log, write_file
@@ -57,6 +57,7 @@ def _say(io: Session, policy: AuditPolicy, report: Report) -> None:
     for each in report["slices"]:
         verdict = f": {each['verdict']}" if each["verdict"] else ""
         lines.append(f"{each['name']}: {of_slice(each)}{verdict}")
+    lines += _beside(report)
     for line in lines:
         if report["verdict"] in ("PASS", "MEASURED"):
             io.note(line)
@@ -64,6 +65,18 @@ def _say(io: Session, policy: AuditPolicy, report: Report) -> None:
             io.say(f"{io.manifest.stage}: {line}")
     if policy.report:
         _write(io, policy, policy.report, "".join(f"{line}\n" for line in lines).encode())
+
+
+def _beside(report: Report) -> Iterator[str]:
+    """Yield what a reader should know whatever the verdict: attempts, and how two people agree."""
+    if report["attempt"] > 1 and report["verdict"] != "PASS":
+        yield f"attempt {report['attempt']} on this lineage"
+    if found := report["agreement"]:
+        same = found["both_pass"] + found["neither"]
+        yield (
+            f"two reviewers: the same of {same} of {found['pairs']} pairs "
+            f"({found['both_pass']} pass, {found['neither']} not), AC1 {found['ac1']:.2f}"
+        )
 
 
 def _write(io: Session, policy: AuditPolicy, path: str, data: bytes) -> None:
