@@ -246,7 +246,7 @@ def test_slices_are_planned_and_accounted_for(
     write_rows(Path("real.jsonl"), real)
     assert blend("syn.jsonl", "--by", "kind") == 0
     said = capfd.readouterr().err
-    assert "plan: kind=green: 6 of 10 synthetic and 6 for 6 real rows" in said
+    assert "plan: kind=green: 6 of 10 synthetic and 6 of 6 real rows" in said
     assert "no real rows stand beside the slices blue: 10 synthetic rows drop" in said
     found = json.loads(Path("out.jsonl.manifest.json").read_text())
     assert found["slices"]["kind=red"] == {

@@ -39,9 +39,10 @@ def plan_lines(mix: Mixed, role: str, by: str) -> Iterator[str]:
 
 def _slice_lines(quotas: list[Quota], by: str, unit: str) -> Iterator[str]:
     for quota in quotas[:_SHOWN]:
+        uses = "uses of" if quota.real > quota.real_in else "of"
         yield (
             f"plan: {by}={quota.name}: {quota.synthetic:,} of {quota.synthetic_in:,} synthetic and "
-            f"{quota.real:,} for {quota.real_in:,} real {unit}"
+            f"{quota.real:,} {uses} {quota.real_in:,} real {unit}"
         )
     if len(quotas) > _SHOWN:
         yield f"plan: and {len(quotas) - _SHOWN:,} more slices, in the manifest"

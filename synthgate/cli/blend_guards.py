@@ -45,7 +45,9 @@ class Guards:
         found = []
         for path in self._policy.exclude:
             listed, sealed = exclusions.read(path, self._io.text(path, "exclude"))
-            self._io.note(f"{path}: {len(listed)} exclusions{'' if sealed else ', not sealed'}")
+            self._io.note(
+                f"exclusions in {path}: {len(listed):,}{'' if sealed else ', not sealed'}"
+            )
             found += listed
         return exclusions.Excluded(found)
 
