@@ -138,8 +138,11 @@ def main() -> None:
         subprocess.run([options.peer, "-c", PEER], check=True)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        make(folder, options.rows, options.unstamped)
-        certify(folder)
+        if not (child := os.fork()):  # the peak of a parent counts for its children
+            make(folder, options.rows, options.unstamped)
+            certify(folder)
+            os._exit(0)
+        os.waitpid(child, 0)
         size = sum((folder / f"{n}.jsonl").stat().st_size for n in ("synthetic", "real"))
         print(f"{options.rows:,} rows of {size / options.rows:.0f} bytes, {options.runs} runs")
         bases, plain, near = [], [], []

@@ -1,6 +1,6 @@
 """Mix real and synthetic rows at an exact fraction.
 
-Shape: whole. Memory: about 40 bytes a row, in arrays; the rows themselves stay with the caller,
+Shape: whole. Memory: about 60 bytes a row, in arrays; the rows themselves stay with the caller,
 who asks for them by number.
 """
 
