@@ -13,13 +13,14 @@ from typing import Any
 
 import pytest
 
+from synthgate.provenance import Stamp, emit, read
 from synthgate.render.review_html import inert, policy
 from synthgate.review.state import REASONS, press, start
 from synthgate.stages.audit import judge
 from synthgate.stats.plan import make_plan
 from synthgate.text import UNSAFE, printable
 from tests.browser import PATIENCE, Browser, need_browser
-from tests.conftest import read_rows, synthgate
+from tests.conftest import read_rows, synthgate, write_rows
 from tests.hostile import HOSTILE, HUGE
 from tests.reviewing import drawn, few, last_said
 
@@ -93,6 +94,23 @@ def test_a_hundred_rows_by_keys_alone(tmp_path: Path, browser: Browser) -> None:
     gate = "audit gate rows.jsonl --plan plan.json --labels log.jsonl -o out.jsonl"
     assert synthgate(*gate.split(), cwd=tmp_path).code == 0
     assert browser.log() == []
+
+
+def test_rows_that_need_a_person_are_reviewed_each(tmp_path: Path, browser: Browser) -> None:
+    """The page of `--all` has no plan: it counts, and `verify` takes its download as it is."""
+    stamp = Stamp(source="s", generation=1).provenance
+    rows = [read(b'{"input":"all","output":"%d"}' % n, "x", 1, stamp) for n in range(4)]
+    lines = [emit(row.marked(needs="human" if n else "")) for n, row in enumerate(rows)]
+    write_rows(tmp_path / "rows.jsonl", lines)
+    words = "audit review --all rows.jsonl --html review.html --reviewer ann"
+    assert synthgate(*words.split(), cwd=tmp_path).code == 0
+    browser.open(tmp_path / "review.html")
+    browser.type("p", "f", "enter")
+    assert browser.text("place") == "Row 3 of 3"
+    assert browser.text("plan") == "1 pass, 1 fail, 1 open"
+    said = downloaded(browser)
+    done = synthgate("verify", "rows.jsonl", "--check", f"human:{said}", cwd=tmp_path)
+    assert [row["output"] for row in done.rows] == ["1"]
 
 
 def test_killed_and_opened_again(tmp_path: Path, browser: Browser) -> None:
