@@ -11,6 +11,7 @@ from synthgate.cli.app import invoke
 from synthgate.labels import Chain
 from synthgate.provenance import Stamp, emit, read
 from tests.conftest import read_rows, write_rows
+from tests.pseudo_terminal import PseudoTerminal
 
 PLAIN = [{"input": f"What is {n} + 0?", "output": f"{n}"} for n in range(400)]
 
@@ -42,3 +43,16 @@ def logged(path: Path, plan: Mapping[str, Any] | None = None) -> list[dict[str, 
 def last_said(labels: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """The verdict on each id that counts: the last one."""
     return {each["id"]: each["verdict"] for each in labels}
+
+
+def reviewing(folder: Path, *more: str, **options: Any) -> PseudoTerminal:
+    """The reviewer ann at the sample of a folder."""
+    paths = {"--plan": "plan.json", "--labels": "log.jsonl"}
+    named = [word for option, name in paths.items() for word in (option, str(folder / name))]
+    sample = str(folder / "sample.jsonl")
+    return PseudoTerminal("audit", "review", sample, *named, "--reviewer", "ann", *more, **options)
+
+
+def plan_of(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / "plan.json").read_text())
+    return found

@@ -2,38 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import re
-import shlex
 import signal
-import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.conftest import Done, read_rows, synthgate
 from tests.hostile import HOSTILE, HUGE
-from tests.pseudo_terminal import PseudoTerminal
-from tests.reviewing import drawn, few, last_said, logged
-
-
-def reviewing(folder: Path, *more: str, **options: Any) -> PseudoTerminal:
-    """The reviewer ann at the sample of a folder."""
-    paths = {"--plan": "plan.json", "--labels": "log.jsonl"}
-    named = [word for option, name in paths.items() for word in (option, str(folder / name))]
-    sample = str(folder / "sample.jsonl")
-    return PseudoTerminal("audit", "review", sample, *named, "--reviewer", "ann", *more, **options)
+from tests.reviewing import drawn, few, last_said, logged, plan_of, reviewing
 
 
 def gate(folder: Path) -> Done:
     words = "audit gate rows.jsonl --plan plan.json --labels log.jsonl -o out.jsonl"
     return synthgate(*words.split(), cwd=folder)
-
-
-def plan_of(folder: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((folder / "plan.json").read_text())
-    return found
 
 
 def test_a_hundred_rows_by_keys_alone(tmp_path: Path) -> None:
@@ -156,59 +138,6 @@ def test_what_is_pasted_is_no_verdict(tmp_path: Path) -> None:
         terminal.until("row 2 of 100")
     (label,) = logged(tmp_path / "log.jsonl", plan_of(tmp_path))
     assert label["verdict"] == "unsure"
-
-
-def editor(folder: Path, program: str) -> dict[str, str]:
-    """An $EDITOR that does to the text what a Python expression says."""
-    script = folder / "editor.py"
-    script.write_text(
-        "import sys\npath = sys.argv[-1]\ntext = open(path).read()\n"
-        f"open(path, 'w').write({program})\n"
-    )
-    return {"VISUAL": f"{shlex.quote(sys.executable)} {shlex.quote(str(script))}"}
-
-
-def test_an_edit_in_the_editor(tmp_path: Path) -> None:
-    """`e` edits the response, `E` the whole row; both are failures here and new rows there."""
-    sample = drawn(tmp_path)
-    rows = str(tmp_path / "rows.jsonl")
-    with reviewing(tmp_path, "--rows", rows, env=editor(tmp_path, "text + '0'")) as terminal:
-        terminal.until("row 1 of 100")
-        terminal.type("e")
-        terminal.until("row 2 of 100", "1 not passed")
-        terminal.type("q")
-        assert terminal.wait() == 0
-    wrong = editor(tmp_path, "text.replace('What', 'Who') if '{' in text else '{'")
-    with reviewing(tmp_path, "--rows", rows, env=wrong) as terminal:
-        terminal.until("row 2 of 100")
-        terminal.type("E")
-        terminal.until("row 3 of 100", "2 not passed")
-        terminal.type("q")
-        assert terminal.wait() == 0
-    labels = logged(tmp_path / "log.jsonl", plan_of(tmp_path))
-    assert [each["verdict"] for each in labels] == ["edit", "edit"]
-    first, second = read_rows(tmp_path / "log.edits.jsonl")
-    assert first["output"] == sample[0]["output"] + "0" and first["input"] == sample[0]["input"]
-    assert second["input"] == sample[1]["input"].replace("What", "Who")
-    assert first["_synthgate"]["parents"] == sample[0]["_synthgate"]["id"]
-    assert first["_synthgate"]["source"] == "rows.jsonl"
-
-
-def test_an_edit_that_is_none(tmp_path: Path) -> None:
-    """An editor that changes nothing, fails or is not there gives no verdict and says so."""
-    drawn(tmp_path)
-    for env, said in (
-        (editor(tmp_path, "text"), "nothing was changed"),
-        ({"VISUAL": "false"}, "false ended with 1"),
-        ({"VISUAL": "/no/such/editor"}, "cannot edit"),
-    ):
-        with reviewing(tmp_path, env=env) as terminal:
-            terminal.until("row 1 of 100")
-            terminal.type("e")
-            terminal.until(said)
-            terminal.type("q")
-            assert terminal.wait() == 0
-    assert logged(tmp_path / "log.jsonl", plan_of(tmp_path)) == []
 
 
 def test_two_reviewers_share_a_sample(tmp_path: Path) -> None:
