@@ -28,3 +28,4 @@ def drop_repeats(io: Session, policy: DedupePolicy, references: Iterable[Row]) -
     for part in run.write():
         for sheet in part.more:
             io.write(sheet.lines, sheet.rows, sheet.rejects, sheet.reasons)
+        part.more.clear()  # before the next part comes

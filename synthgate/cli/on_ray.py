@@ -87,6 +87,8 @@ class Spread:
                 for line in part.dropped:
                     rejects.write(line)
             io.manifest.rejects.update(part.reasons)
+            part.kept.clear()  # before the next part comes
+            part.dropped.clear()
             yield part
         io.manifest.rows_out = output.rows
 

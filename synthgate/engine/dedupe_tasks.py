@@ -14,7 +14,7 @@ import numpy as np
 
 from synthgate.config import DedupePolicy
 from synthgate.engine.parts import Job, Part
-from synthgate.engine.ray_cluster import Ref, fetch
+from synthgate.engine.ray_cluster import Ref, Stays, fetch
 from synthgate.jsonl import Leaf
 from synthgate.jsonl.pages import Line, LinesPage, Page
 from synthgate.jsonl.splits import Split, pages_of, unchanged
@@ -100,7 +100,7 @@ def scan(split: Split, job: Job, settings: Settings, shares: int) -> tuple[Any, 
     standing = Standing(alive, known.worth, known.prompts, known.responses)
     equal = shuffle.equal(known.digests, known.worth, alive, 0, shares)
     known = replace(known, digests=known.digests[:0])
-    return leaves.part, Local(known, leaves.leaves, job.max_line), standing, *equal
+    return leaves.part, Local(known, leaves.leaves, job.max_line), Stays(standing), *equal
 
 
 class _Leaves:
@@ -261,7 +261,7 @@ def resolve(
         drop(verdicts, gone)
     verdicts.inherit()
     capped(verdicts, known, shuffle.preferred(known.worth, len(known)), policy)
-    gone = (Gone(*verdicts.repeats(first, end - first)) for first, end in pairwise(starts))
+    gone = (Stays(Gone(*verdicts.repeats(first, end - first))) for first, end in pairwise(starts))
     return None, *gone, verdicts.named()
 
 
