@@ -100,7 +100,7 @@ class Dedupe:
     def write(self) -> Iterator[Part]:
         """Read all rows again; yield the lines of each part; `more` is a list of `Written`."""
         names = self._names or [None] * len(self._splits)
-        places = [split.name for split in self._splits]
+        places = self._cluster.put([split.name for split in self._splits])
         items = zip(self._splits, self._locals, self._gone, names, strict=True)
         packed = ((split, list(refs)) for split, *refs in items)
         yield from self._cluster.run(writing.write, packed, self._job, self._settings, places)
