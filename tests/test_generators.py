@@ -203,7 +203,8 @@ def test_the_local_model_and_what_verify_rejects(tmp_path: Path) -> None:
     assert first["body"]["model"].startswith(first["model"] + "@")
     for row in rows:
         assert row["_synthgate"]["generator"] == first["model"] and row["gold"]["const"]
-    sums = [{"prompt": f"What is {n} + {n}? Show the sum as an equation."} for n in range(2, 2 + most)]
+    asked = "What is {0} + {0}? Show the sum as an equation."
+    sums = [{"prompt": asked.format(n)} for n in range(2, 2 + most)]
     write_rows(tmp_path / "s.jsonl", sums)
     done = synthgate(*argv, "s.jsonl", "-o", "sums.jsonl", "--rejects", "r.jsonl", cwd=tmp_path)
     assert done.code in (0, 7), done.err
@@ -302,10 +303,10 @@ def test_rows_of_a_model_that_we_tuned(tmp_path: Path) -> None:
     }  # fmt: skip
     write_rows(tmp_path / "train.jsonl", [{"text": "a", "_synthgate": stamp}])
     (tmp_path / "synthgate.toml").write_text(CONFIG)
-    done = made(tmp_path, ["one"], "--model", "my-tuned")
+    done = made(tmp_path, ["one", "two"], "--model", "my-tuned")
     assert done.code == 0, done.err
     row = read_rows(tmp_path / "out.jsonl")[0]["_synthgate"]
-    assert row["generation"] == 4
+    assert row["generation"] == 4 and len(read_rows(tmp_path / "out.jsonl")) == 4
     manifest = json.loads((tmp_path / "out.jsonl.manifest.json").read_bytes())
     assert manifest["findings"]["generator_generation"] == 3
     assert any(each["path"] == "train.jsonl" for each in manifest["inputs"])

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from synthgate.config import GeneratePolicy
     from synthgate.generators import Bench
     from synthgate.generators.journal import Journal
+    from synthgate.jsonl import Source
     from synthgate.rows import Decision
 
 COMMAND = Command("generate", groups=(Prompting,))
@@ -42,7 +43,7 @@ def run(io: Session, policy: GeneratePolicy) -> int:
     journal = _journal(io, policy)
     strategy = chosen(io, policy, rows)
     strategy.refuse(rows, shape)  # the whole input is read before anything is paid for
-    prompts = io.sources[0]
+    prompts = _prompts(io)
     wanted = strategy.wanted(prompts.rows)
     io.manifest.rows_in = wanted + prompts.bad
     bench = Bench(policy, io.options.seed, secret, journal, schema=schema)
@@ -55,6 +56,11 @@ def run(io: Session, policy: GeneratePolicy) -> int:
     io.settle(_watched(io, bench, telling.watched(decisions), wanted, bad))
     telling.finish()
     return _outcome(io, bench, wanted, bad)
+
+
+def _prompts(io: Session) -> Source:
+    """Return the command's own input, among files that were read before it."""
+    return next(source for source in io.sources if not source.role)
 
 
 def _refuse(policy: GeneratePolicy) -> None:
@@ -139,7 +145,7 @@ def _journal(io: Session, policy: GeneratePolicy) -> Journal | None:
         if adds:
             io.note("no --journal: what is paid for is lost if the run does not end")
         return None
-    if os.path.realpath(path) in map(os.path.realpath, io.sources[0].paths):
+    if os.path.realpath(path) in map(os.path.realpath, _prompts(io).paths):
         raise OutputError(f"{path}: is also an input: a journal must be a file of its own")
     if not adds and not policy.offline and not os.path.exists(path):
         return None
