@@ -67,9 +67,9 @@ class Connection(asyncio.Protocol):
 
     def _asked(self, body: dict) -> None:
         mock = self.mock
-        said = body["messages"][-1]["content"]
+        said = body["messages"][-1]["content"] if body["messages"] else ""  # some only look
         prompt = said if isinstance(said, str) else said[0]["text"]
-        lot = mock.lot(prompt)
+        lot = mock.lot(prompt) if prompt else 1.0
         mock.asked[prompt] += 1
         mock.in_flight += 1
         mock.most_in_flight = max(mock.most_in_flight, mock.in_flight)

@@ -3,8 +3,8 @@
     python benchmarks/generate.py [--prompts 10000] [--peers]
 
 The server (`chat_mock.py`) has a process of its own. CPU seconds are those of the whole client
-process with all its children, start-up measured apart and taken off. The peers run over the same
-mock in environments of their own, under `.bench-peers/` (`pip install` as in the README here).
+process with all its children, start-up measured apart and taken off. The peer runs over the same
+mock in an environment of its own: `pip install bespokelabs-curator` in `.bench-peers/NAME`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-PEERS = {"data-designer": "data_designer", "bespokelabs-curator": "curator"}
+PEERS = {"bespokelabs-curator": "curator"}
 
 
 @dataclass
