@@ -253,17 +253,10 @@ class Session(contextlib.ExitStack):
         """Whether a live line on a terminal shows how far the run is."""
         return self._progress is not None and self._progress.live
 
-    def tell(self, text: str) -> None:
-        """Show how far the run is: on the live line, or as a line of its own."""
+    def tell(self, text: str, *, stays: bool = False) -> None:
+        """Show how far the run is, on the live line or as one of its own; or what `stays` above."""
         if self._progress is not None and self._progress.live:
-            self._progress.tell(printable(text))
-        elif not self.quiet:
-            self.say(f"{self.manifest.stage}: {text}")
-
-    def remark(self, text: str) -> None:
-        """Say one thing while the run goes on; a live line stays below it."""
-        if self._progress is not None and self._progress.live:
-            self._progress.above(printable(f"{self.manifest.stage}: {text}"))
+            self._progress.tell(printable(text), stays=stays)
         elif not self.quiet:
             self.say(f"{self.manifest.stage}: {text}")
 

@@ -190,7 +190,7 @@ def _watched(
             if decision.reason and not bad:
                 bad.append(_bad(decision))
                 if decision.reason not in _EXPECTED:
-                    io.remark(f"first reject: {bad[0]}")
+                    io.tell(f"first reject: {bad[0]}", stays=True)
             yield decision
 
 

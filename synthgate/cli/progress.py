@@ -55,17 +55,17 @@ class Progress(ExitStack):
         """Whether there is a live line."""
         return self._bar is not None
 
-    def tell(self, text: str) -> None:
-        """Show a text on the live line in place of the count of rows that were read."""
-        if self._bar is not None:
+    def tell(self, text: str, *, stays: bool = False) -> None:
+        """Show a text on the live line in place of the count of rows, or for good above it."""
+        if self._bar is None:
+            return
+        text = f"{self.stage}: {text}"
+        if stays:
+            self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        else:
             from rich.markup import escape
 
-            self._bar.update(self._task, description=escape(f"{self.stage}: {text}"))
-
-    def above(self, text: str) -> None:
-        """Write a line above the live one."""
-        if self._bar is not None:
-            self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
+            self._bar.update(self._task, description=escape(text))
 
     def stop(self) -> None:
         """Clear the live line before something else is said."""
