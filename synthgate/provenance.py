@@ -13,7 +13,6 @@ from typing import Any
 
 import jiter
 import msgspec
-import orjson
 
 from synthgate.errors import BadLine
 from synthgate.rows import OURS, REJECT, Provenance, Row, Value, content_id, parse
@@ -232,11 +231,6 @@ def attach(payload: bytes, key: str, encoded: bytes) -> bytes:
     body = payload[:-1]
     comma = b"" if body.strip() == b"{" else b","
     return b'%b%b"%b":%b}' % (body, comma, key.encode(), encoded)
-
-
-def rejected(line: bytes, why: Value) -> bytes:
-    """Return the line of a dropped row, or of `{}` for what was no row, with its last key."""
-    return attach(line, REJECT, orjson.dumps(why))
 
 
 def extend(payload: bytes, key: str, encoded: bytes) -> bytes:

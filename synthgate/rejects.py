@@ -14,10 +14,18 @@ from synthgate.rows import REJECT, Decision
 
 def reject_line(decision: Decision, stage: str) -> bytes:
     """Return the line of a row that a stage dropped."""
-    row = decision.row
-    why = _why(row.file, row.line, stage, decision.reason, decision.detail)
-    why["survivor"] = decision.survivor
-    return attach(emit(row), REJECT, orjson.dumps(why))
+    row, said = decision.row, (decision.reason, decision.detail, decision.survivor)
+    return dropped(emit(row), row.file, row.line, stage, said)
+
+
+def dropped(line: bytes, file: str, number: int, stage: str, said: tuple[str, str, str]) -> bytes:
+    """Return the line of a reject from the line as it would have been written.
+
+    `said` is the reason, the detail and the id of the survivor.
+    """
+    why = _why(file, number, stage, said[0], said[1])
+    why["survivor"] = said[2]
+    return attach(line, REJECT, orjson.dumps(why))
 
 
 def bad_line(file: str, line: int, stage: str, raw: bytes, error: BadLine) -> bytes:

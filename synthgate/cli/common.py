@@ -20,7 +20,7 @@ from synthgate import config
 from synthgate.cli.again import Again, glance, refuse_line
 from synthgate.cli.options import Command, Streams
 from synthgate.cli.progress import Progress
-from synthgate.cli.record import document, files_named, headline, slot
+from synthgate.cli.record import conserve, document, files_named, headline, slot
 from synthgate.cli.settings import Options, declared, decoded
 from synthgate.errors import BadLine, UsageError
 from synthgate.formats import DETECT_ROWS, EMPTY, SHAPES, Shape
@@ -274,7 +274,7 @@ class Session(contextlib.ExitStack):
         if edited:
             self.note(f"{edited} rows were edited after they were stamped: nothing verifies them")
         if not self.withheld:
-            self._conserve()
+            conserve(manifest, self.looked_at)
             for sink in reversed(self.sinks.values()):
                 sink.complete()  # the rows last: where a disk is full, nothing has gone out
             for role, sink in self.sinks.items():
@@ -301,16 +301,3 @@ class Session(contextlib.ExitStack):
         released = [] if self.withheld else list(self.sinks.values())
         for each in (*released, *self._records):
             each.commit()
-
-    def _conserve(self) -> None:
-        """Check that rows in = rows out + rejects; anything else is a bug in synthgate.
-
-        Rows that were written more than once on purpose are `repeats`.
-        """
-        manifest = self.manifest
-        owed = manifest.rows_in + int(manifest.findings.get("repeats", 0)) - self.looked_at
-        if owed != manifest.rows_out + manifest.rejected:
-            raise RuntimeError(
-                f"{manifest.stage} lost rows: {manifest.rows_in} in, {manifest.rows_out} out, "
-                f"{manifest.rejected} rejected"
-            )

@@ -46,3 +46,17 @@ def files_named(settings: Any, values: Mapping[str, Any]) -> Iterator[str]:
         for each in (value,) if isinstance(value, str) else value:
             paths = (each,) if flag.metavar == "FILE" else files_of(each)
             yield from (path for path in paths if path not in ("", "-"))
+
+
+def conserve(manifest: Manifest, looked_at: int) -> None:
+    """Check that rows in = rows out + rejects; anything else is a bug in synthgate.
+
+    Rows that were written more than once on purpose are `repeats`; those that were only
+    `looked_at` are not counted.
+    """
+    owed = manifest.rows_in + int(manifest.findings.get("repeats", 0)) - looked_at
+    if owed != manifest.rows_out + manifest.rejected:
+        raise RuntimeError(
+            f"{manifest.stage} lost rows: {manifest.rows_in} in, {manifest.rows_out} out, "
+            f"{manifest.rejected} rejected"
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -10,7 +11,8 @@ from synthgate.errors import InputError
 from synthgate.jsonl.leaves import Leaf
 from synthgate.jsonl.pages import Page, identified
 from synthgate.near.settings import Settings
-from synthgate.provenance import FRESH, WRITTEN, emit, read, rejected
+from synthgate.provenance import FRESH, WRITTEN, Stamp, emit, read
+from synthgate.rejects import dropped
 
 
 class Drop(NamedTuple):
@@ -43,10 +45,9 @@ class Written:
 
 def written(sheet: Sheet, settings: Settings) -> Written:
     """Return the lines of a page as they are written."""
-    leaf, forms = sheet.leaf, sheet.forms
-    stamped = settings.stamp.writer(leaf.name)
-    drops = iter(sheet.drops)
-    drop, row = next(drops, None), -1
+    leaf, row = sheet.leaf, -1
+    drops = {drop.row: drop for drop in sheet.drops}
+    line_of = _writer(leaf.name, settings.stamp)
     kept: list[bytes] = []
     gone: list[bytes] = []
     for place, (_, _, raw) in enumerate(leaf.page.lines()):
@@ -55,27 +56,28 @@ def written(sheet: Sheet, settings: Settings) -> Written:
         row += 1
         if row == leaf.rows:
             raise _changed(leaf)
-        dropped = drop is not None and drop.row == row
-        if dropped and not sheet.rejects:
-            drop = next(drops, None)
-            continue
-        if forms[row] == FRESH:
-            line = stamped(raw)
-        elif forms[row] == WRITTEN:
-            line = raw
-        else:
-            line = emit(read(raw, leaf.name, 0, settings.stamp.provenance))
-        if drop is None or not dropped:
-            kept.append(line)
-            continue
-        where = {"file": leaf.name, "line": leaf.line(row), "stage": settings.stage}
-        why = {"reason": drop.reason, "detail": drop.detail, "survivor": drop.survivor}
-        gone.append(rejected(line, where | why))
-        drop = next(drops, None)
+        drop = drops.get(row)
+        if drop is None:
+            kept.append(line_of(raw, sheet.forms[row]))
+        elif sheet.rejects:
+            line, said = line_of(raw, sheet.forms[row]), (drop.reason, drop.detail, drop.survivor)
+            gone.append(dropped(line, leaf.name, leaf.line(row), settings.stage, said))
     if row + 1 != leaf.rows or leaf.page.check != leaf.check:
         raise _changed(leaf)
-    reasons = Counter(each.reason for each in sheet.drops)
+    reasons = Counter(drop.reason for drop in sheet.drops)
     return Written(_joined(kept), len(kept), _joined(gone), reasons)
+
+
+def _writer(name: str, stamp: Stamp) -> Callable[[bytes, int], bytes]:
+    """Return what writes the lines of a file, each as its form asks for."""
+    stamped = stamp.writer(name)
+
+    def line_of(raw: bytes, form: int) -> bytes:
+        if form == FRESH:
+            return stamped(raw)
+        return raw if form == WRITTEN else emit(read(raw, name, 0, stamp.provenance))
+
+    return line_of
 
 
 def _changed(leaf: Leaf) -> InputError:

@@ -16,4 +16,5 @@ class ModelSettings(Settings):
     teachers: Annotated[tuple[str, ...], Flag("models whose outputs it was trained on", (), "NAME")] = ()
     tuned_on: Annotated[tuple[str, ...], Flag("stamped rows that it was fine-tuned on", (), "FILE")] = ()
     generation: Annotated[int, Ge(-1), Flag("largest generation in its own training data; -1 unknown")] = -1
+    own: Annotated[bool, Flag("a model that we tuned ourselves: blend wants an audit of its rows of their own")] = False
 # fmt: on
