@@ -15,7 +15,7 @@ from typing import Any, Self
 import httpx
 import pytest
 
-PATIENCE = 60.0  # seconds; a busy machine is no failure
+PATIENCE = 120.0  # seconds; a busy machine is no failure
 KEYS = {"enter": "\ue007", "esc": "\ue00c", "right": "\ue014", "left": "\ue012", "ctrl": "\ue009"}
 DRIVER, CHROMIUM = shutil.which("chromedriver"), shutil.which("chromium")
 

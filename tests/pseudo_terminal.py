@@ -16,7 +16,7 @@ from typing import Any, Self
 
 import pyte
 
-PATIENCE = 30.0  # seconds; a busy machine is no failure
+PATIENCE = 120.0  # seconds; a busy machine is no failure
 
 
 class PseudoTerminal:
