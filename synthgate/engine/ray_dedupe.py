@@ -53,7 +53,7 @@ class Dedupe:
         self._job, self._settings = cluster.put(job), cluster.put(settings)
         self._rejects = job.rejects
         lines = max((split.lines for split in splits), default=0)
-        self._equals = max(1, min(_SHARES, lines * 28 // _SHARE))
+        self._equals = max(1, min(_SHARES, lines * 20 // _SHARE))
         self._keys = max(1, min(_SHARES, lines * 150 // _SHARE))
         self._locals: list[Ref] = []
         self._standing: list[Ref] = []
