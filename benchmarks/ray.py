@@ -4,7 +4,7 @@
 
 Prints the wall time of each command, the peak memory of the process that was started, and whether
 both engines wrote the same bytes. Nodes share the processors of one machine: this measures what a
-cluster costs and that the driver's memory does not grow, not how fast a cluster is.
+cluster costs and what the driver's memory grows by, not how fast a cluster is.
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 
 Ray Core and nothing above it. A task that is lost with its node is run again by Ray, and so are the
 tasks whose results it needs and that were lost too; tasks are pure, so that it gives the same.
-Memory of this process: what `run` has fetched and not yet handed on, and about 1 KB a task.
+Memory of this process: what `run` has fetched and not yet handed on, and what Ray keeps of each
+task and object (docs/scale.md).
 """
 
 from __future__ import annotations
