@@ -24,6 +24,7 @@ Array = Any
 GRAM, SURE = 8, 13
 _LEAST = 5  # words of a shorter text that count when it is the whole text
 _SPOKEN = 8  # words of a sure run that begin with a letter: formulas are alike by nature
+_LONG, _DISTINCT = 18, 8  # words of a sure run, and different ones, where fewer are spoken
 _OWN, _WHOLE = 0.25, 0.33  # of the words of a row's text, of the reference text
 _MOSTLY = 0.8  # of a row's text: evidence even if it is all signs and numbers
 _LEAST_SPOKEN = 5  # of the shared words
@@ -36,7 +37,8 @@ _BATCH = 512
 class Overlap:
     """What a row shares with the reference row `id` at `place`: words of how many, and which.
 
-    It is `sure` if 13 words in a row are shared, at least 8 of which begin with a letter, or all.
+    It is `sure` if 13 words in a row are shared, at least 8 of which begin with a letter; if 18 are,
+    8 of them different and one with a letter; or if all are.
     """
 
     id: str
@@ -111,21 +113,21 @@ class References:
             of_side = sides[places] == side
             starts = places[of_side] - firsts[side]
             first = int(sums[side] - counts[side])
-            spoken = hashes[first : first + int(counts[side])] & np.uint64(1)
-            found = self._overlap(texts[side], starts, owners[of_side], spoken)
+            own = hashes[first : first + int(counts[side])]
+            found = self._overlap(texts[side], starts, owners[of_side], own)
             if found is not None:
                 yield side, found
 
-    def _overlap(self, text: bytes, starts: Array, owners: Array, spoken: Array) -> Overlap | None:
+    def _overlap(self, text: bytes, starts: Array, owners: Array, own: Array) -> Overlap | None:
         """Return the evidence, None where it is too little.
 
         `starts` are the first words of shared n-grams and `owners` the reference texts of these;
-        `spoken` tells of each word of the text whether it begins with a letter.
+        `own` are the hashes of the text's words.
         """
-        count = len(spoken)
+        count, spoken = len(own), own & np.uint64(1)
         size = min(GRAM, count)
         runs = np.split(starts, np.flatnonzero(np.diff(starts) != 1) + 1)
-        sure = [run for run in runs if _sure(run, size, spoken)]
+        sure = [run for run in runs if _sure(run, size, own)]
         longest = max(sure or runs, key=len)
         within = (starts >= longest[0]) & (starts <= longest[-1])
         holder = int(np.bincount(owners[within] if sure else owners).argmax())
@@ -143,9 +145,14 @@ class References:
         return Overlap(*name, shared, length, count, bool(sure) or shared == count, excerpt)
 
 
-def _sure(run: Array, size: int, spoken: Array) -> bool:
+def _sure(run: Array, size: int, own: Array) -> bool:
+    """Tell whether a run of shared n-grams is no coincidence: long enough, and not all formulas."""
     length = len(run) + size - 1
-    return length >= SURE and int(spoken[run[0] : run[0] + length].sum()) >= _SPOKEN
+    shared = own[run[0] : run[0] + length]
+    spoken = int((shared & np.uint64(1)).sum())
+    if length >= SURE and spoken >= _SPOKEN:
+        return True
+    return length >= _LONG and spoken > 0 and len(set(shared.tolist())) >= _DISTINCT
 
 
 def _grams(hashes: Array, counts: Array) -> tuple[Array, Array]:
