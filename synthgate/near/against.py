@@ -37,7 +37,7 @@ _BATCH = 512
 class Overlap:
     """What a row shares with the reference row `id` at `place`: words of how many, and which.
 
-    It is `sure` if 13 words in a row are shared, at least 8 of which begin with a letter; if 18 are,
+    It is `sure` if 13 words in a row are shared, 8 of which begin with a letter; if 18 are,
     8 of them different and one with a letter; or if all are.
     """
 
