@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from synthgate.cli.audit_evidence import Evidence
-    from synthgate.cli.common import Output, Session
+    from synthgate.cli.common import Session
     from synthgate.config import AuditPolicy
-    from synthgate.jsonl import Source
+    from synthgate.jsonl import Output, Source
     from synthgate.rows import Decision
     from synthgate.sample.verdict import Assessment
 

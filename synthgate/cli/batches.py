@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 def writing(io: Session, bench: Bench) -> Generator:
     """Return what writes requests instead of making them."""
-    from synthgate.cli.common import Output
     from synthgate.generators.batch import BatchOut, Parts, numbered
+    from synthgate.jsonl import Output
 
     def begin(number: int) -> Output:
         role = "batch" if number == 1 else f"batch-{number}"

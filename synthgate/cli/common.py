@@ -24,7 +24,7 @@ from synthgate.cli.record import conserve, document, files_named, headline, slot
 from synthgate.cli.settings import Options, declared, decoded
 from synthgate.errors import BadLine, UsageError
 from synthgate.formats import DETECT_ROWS, EMPTY, SHAPES, Shape
-from synthgate.jsonl import FilePages, Shards, Sink, Source, open_shards, open_sink, read_file
+from synthgate.jsonl import FilePages, Output, Sink, Source, open_shards, open_sink, read_file
 from synthgate.manifest import Manifest, Stream, settings_digest
 from synthgate.provenance import Stamp, emit, run_hash
 from synthgate.rejects import bad_line, reject_line
@@ -32,7 +32,6 @@ from synthgate.rows import Decision, Row
 from synthgate.shapes import find_shape, reference_shape
 from synthgate.text import printable
 
-Output = Sink | Shards
 REFERENCES = ("check", "against", "labels", "models")
 
 
@@ -167,16 +166,14 @@ class Session(contextlib.ExitStack):
 
     def open(self, role: str, path: str, *, whole: bool = False, force: bool = False) -> Output:
         """Open one more output, kept apart from every input and every other output."""
-        if role in self.sinks:
-            return self.sinks[role]
-        self._open_summary()
-        force = force or self.options.force
-        rows_each = self.options.shard_rows if role == "output" else 0
-        if rows_each:
-            shards = open_shards(path, rows_each, force=force, **self._apart(path))
-            self.sinks[role] = self.enter_context(shards)
-        else:
-            self.sinks[role] = self._sink(path, force=force, whole=whole)
+        if role not in self.sinks:
+            self._open_summary()
+            force = force or self.options.force
+            if rows := self.options.shard_rows if role == "output" else 0:
+                shards = open_shards(path, rows, force=force, **self._apart(path))
+                self.sinks[role] = self.enter_context(shards)
+            else:
+                self.sinks[role] = self._sink(path, force=force, whole=whole)
         return self.sinks[role]
 
     def _sink(self, path: str, *, force: bool, whole: bool) -> Sink:

@@ -18,6 +18,8 @@ from synthgate.jsonl.shards import Shards, open_shards
 from synthgate.jsonl.shelf import Shelf
 from synthgate.jsonl.writing import Sink, open_sink, write_file
 
+Output = Sink | Shards
+
 __all__ = [
     "MAX_LINE",
     "BadLineSink",
@@ -25,6 +27,7 @@ __all__ = [
     "HeldPages",
     "Leaf",
     "Log",
+    "Output",
     "Pages",
     "Recall",
     "Shards",
