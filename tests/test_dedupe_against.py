@@ -55,19 +55,17 @@ def half(text: str, rng: random.Random) -> str:
     return " ".join(parts[at : at + size])
 
 
-@pytest.mark.parametrize("frame", ["{}", FILLER], ids=["alone", "embedded"])
+MUCH = " ".join(f"word{number} of mine" for number in range(50))
+LONG = f"{MUCH} {FILLER} {MUCH}"
+
+
+@pytest.mark.parametrize("frame", ["{}", FILLER, LONG], ids=["alone", "embedded", "in much text"])
 def test_planted_rows_are_found(evaluation: tuple[list[Any], str], frame: str) -> None:
     """Recall on planted rows: verbatim 1.0, one word changed and half an excerpt at least .95."""
     rows, field = evaluation
     rng = random.Random(7)
     texts = [row[field] for row in rows]
-    assert (
-        hits(
-            [frame.format(text.replace("{", "(")) if frame != "{}" else text for text in texts],
-            rows,
-        )
-        == 1.0
-    )
+    assert hits([frame.replace("{}", text) for text in texts], rows) == 1.0
     for plant in (one_word_changed, half):
         planted = [frame.replace("{}", plant(text, rng)) for text in texts]
         assert hits(planted, rows) >= 0.95, plant.__name__
@@ -124,6 +122,22 @@ def test_boilerplate_of_the_references_is_no_evidence() -> None:
     twenty = [{"q": f"{header} number{n} word{n}"} for n in range(20)]
     assert hits([f"{header} something else"], twenty) == 0.0
     assert hits([f"{header} something else"], twenty[:5]) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("shared", "found"),
+    [
+        ("sorted 5 3 8 2 9 4 7 1 6 0 5 5 8 3 1 7 7", True),  # 18 signs with the one before
+        ("5 3 8 2 9 4 7 1 6 0 5 5 8 3 1 7 7", False),  # no word among them
+        ("sorted 5 3 8 2 9 4 7 1", False),  # too few
+        ("sorted 1 2 1 2 1 2 1 2 1 2 1 2 1 2 1 2 1", False),  # the same over and over
+    ],
+)
+def test_a_long_run_of_numbers_is_evidence(shared: str, found: bool) -> None:
+    """Formulas are alike by nature, but not 18 different ones in a row with a word among them."""
+    reference = f"{shared} [ and then the function returns what it was asked for by the caller ]"
+    text = f"here is something else that I wrote about my day {shared} [ which was long"
+    assert hits([text], [{"q": reference}]) == float(found)
 
 
 def test_empty_and_short_references() -> None:
