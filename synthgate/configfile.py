@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
+import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
@@ -206,7 +207,10 @@ def _model(name: str, fields: Fields) -> Any:
         key: (bounded(kind), default) for key, (kind, _, default) in fields.items()
     }
     shape = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, protected_namespaces=())
-    return create_model(name, __config__=shape, **known)
+    with warnings.catch_warnings():
+        # `schema` is a setting of ours, and the name of an old method of pydantic's
+        warnings.filterwarnings("ignore", "Field name .* shadows an attribute", UserWarning)
+        return create_model(name, __config__=shape, **known)
 
 
 def _plain(message: str) -> str:

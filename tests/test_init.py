@@ -88,7 +88,7 @@ def test_the_makefile_gates(project: Case) -> None:
     write_rows(project.at("candidates.jsonl"), rows)
     write_rows(project.at("real.jsonl"), [{"input": f"q{n}", "output": "a"} for n in range(60)])
     project.rows.unlink()
-    make = "make -f synthgate.mk CHECKS='--check arithmetic' "
+    make = "make -f synthgate.mk CHECKS='--check arithmetic' STAMP='--generation 1' "
     drawn = shell(make + "sample.jsonl", project)
     assert drawn.returncode == 0, drawn.stderr
     auditing.labels(project.folder, project.at("sample.jsonl"), lambda at: "fail")

@@ -7,11 +7,13 @@ SHELL := bash
 
 CANDIDATES ?= candidates.jsonl
 CHECKS ?= --check auto
+# What you know of candidates that carry no provenance: --generator NAME --generation 1
+STAMP ?=
 LABELS ?= labels.jsonl
 REAL ?= real.jsonl
 
 verified.jsonl: $(CANDIDATES)
-	synthgate dedupe $< | synthgate cluster-cap | synthgate verify $(CHECKS) -o $@ --force
+	synthgate dedupe $(STAMP) $< | synthgate cluster-cap | synthgate verify $(CHECKS) -o $@ --force
 
 sample.jsonl plan.json &: verified.jsonl
 	synthgate audit draw $< -o sample.jsonl --plan plan.json --ledger audits.jsonl --force
