@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from itertools import combinations, pairwise
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -52,17 +52,20 @@ def test_similarity_of_all_pairs_is_that_of_sets(
         assert similarity == pytest.approx(exact) or (similarity == 0 and exact < least)
 
 
-@given(st.lists(st.integers(0, 5), max_size=40))
-def test_rows_of_a_key_are_paired(keys: list[int]) -> None:
-    """Few rows of a key are paired each with each, of many only neighbours; nothing else is."""
-    (few, chains) = groups.edges(np.array(keys, dtype=np.uint32), np.arange(len(keys)))
+@given(st.lists(st.integers(0, 5), max_size=40), st.integers(1, 8))
+def test_rows_of_a_key_are_paired(keys: list[int], reach: int) -> None:
+    """Each row of a key is paired with as many of the next ones as asked; nothing else is."""
+    found = groups.edges(np.array(keys, dtype=np.uint32), np.arange(len(keys)), reach)
     holders = defaultdict(list)
     for row, key in enumerate(keys):
         holders[key].append(row)
-    each = [pair for rows in holders.values() if len(rows) <= 8 for pair in combinations(rows, 2)]
-    next_to = [pair for rows in holders.values() if len(rows) > 8 for pair in pairwise(rows)]
-    assert sorted(zip(*(side.tolist() for side in few), strict=True)) == sorted(each)
-    assert sorted(zip(*(side.tolist() for side in chains), strict=True)) == sorted(next_to)
+    wanted = [
+        (one, other)
+        for rows in holders.values()
+        for at, one in enumerate(rows)
+        for other in rows[at + 1 : at + 1 + reach]
+    ]
+    assert sorted(zip(*(side.tolist() for side in found), strict=True)) == sorted(wanted)
 
 
 @given(st.lists(st.integers(0, 99)))

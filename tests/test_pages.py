@@ -103,6 +103,7 @@ def test_pages_hold_what_the_reader_reads(
         assert found.source.streams == source.streams
         assert (found.source.rows, found.source.bad) == (source.rows, source.bad)
         picked = found.pages.pick(range(0, len(rows), 2))
+        assert all(stop <= path.stat().st_size for _, _, stop in getattr(picked, "spans", []))
         again = [raw for _, _, raw in picked.lines() if isinstance(raw, bytes)]
         payloads = [read(raw, "", 0, Stamp().provenance).payload for raw in again]
         assert payloads == [payload for _, _, payload in rows[::2]]

@@ -157,13 +157,20 @@ class FilePages:
             if not isinstance(page, FilePage) or starts is None:
                 raise InputError(f"{leaf.name}: cannot be sought in")
             file = files.setdefault((page.path, page.handle), len(files))
-            stop = page.start + starts[row + 1] if row + 1 < len(starts) else self._longest(page)
+            stop = page.start + starts[row + 1] if row + 1 < len(starts) else self._next(at)
             spans.append((file, page.start + starts[row], stop))
         return PickedPage(list(files), spans)
 
-    def _longest(self, page: FilePage) -> int:
-        """Return where the last line of a page ends at the latest."""
-        return page.stop + page.longest + 2
+    def _next(self, at: int) -> int:
+        """Return where the last line of a page ends at the latest: where the next row begins."""
+        end = 0
+        for leaf in self._leaves[at:]:
+            if leaf.file != self._leaves[at].file or not isinstance(leaf.page, FilePage):
+                break
+            if leaf.starts and end:
+                return leaf.page.start + leaf.starts[0]
+            end = leaf.page.stop
+        return end
 
     def _sifted(self, numbers: Sequence[int]) -> Iterator[Line]:
         """Yield the lines of some rows out of all."""

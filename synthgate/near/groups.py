@@ -9,7 +9,7 @@ import numpy as np
 
 Array = Any
 _LOW = np.uint64(0xFFFFFFFF)
-_FEW = 8  # rows of a key that are paired each with each
+REACH = 8  # rows that come next of a key, with which a row is paired before pairs are sifted
 
 
 def repeated(digests: Array, ranks: Array, alive: Array) -> Array:
@@ -56,30 +56,23 @@ def beyond(digests: Array, ranks: Array, alive: Array, most: int) -> tuple[Array
 Pairs = tuple[Array, Array]
 
 
-def edges(keys: Array, rows: Array) -> tuple[Pairs, Pairs]:
-    """Return (all pairs of the few rows of a key, neighbours among the many rows of a key).
+def edges(keys: Array, rows: Array, reach: int = 1) -> Pairs:
+    """Return pairs of the rows of each key, (uint32 rows, uint32 rows): up to `reach` rows apart.
 
-    Pairs are (uint32 rows, uint32 rows); few is up to 8. `keys` are uint32 and `rows` numbers below
-    2^32, one key to a row; a row may come again.
+    With a reach of 1 the rows of a key are linked like a chain. A larger one is for pairs that are
+    sifted afterwards, so that a row which resembles none of its key breaks no chain. `keys` are
+    uint32 and `rows` numbers below 2^32, one key to a row; a row may come again.
     """
     joined = np.sort((keys.astype(np.uint64) << np.uint64(32)) | rows.astype(np.uint64))
     sorted_keys = joined >> np.uint64(32)
-    many = np.zeros(len(joined), dtype=bool)
-    reach = sorted_keys[_FEW:] == sorted_keys[:-_FEW]
-    for step in range(_FEW + 1):
-        many[step : step + len(reach)] |= reach
-    few: list[Pairs] = []
-    chains = (rows[:0].astype(np.uint32), rows[:0].astype(np.uint32))
-    for step in range(1, _FEW):
+    found: list[Pairs] = [(rows[:0].astype(np.uint32), rows[:0].astype(np.uint32))]
+    for step in range(1, reach + 1):
         same = sorted_keys[step:] == sorted_keys[:-step]
         if not same.any():
             break
-        crowd = many[step:]
-        few.append(_paired(joined, same & ~crowd, step))
-        if step == 1:
-            chains = _paired(joined, same & crowd, 1)
-    first, second = (np.concatenate([chains[0][:0], *(pair[at] for pair in few)]) for at in (0, 1))
-    return (first, second), chains
+        found.append(_paired(joined, same, step))
+    first, second = (np.concatenate([pair[at] for pair in found]) for at in (0, 1))
+    return first, second
 
 
 def _paired(joined: Array, chosen: Array, step: int) -> Pairs:

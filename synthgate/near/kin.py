@@ -62,14 +62,14 @@ class Kin:
     def neighbours(self, alive: Array) -> list[groups.Pairs]:
         """Return pairs of rows that are `alive`, and share a key or their texts, and may be near.
 
-        Of many rows that share a key only neighbours are paired, and all of them.
+        Of many rows that share a key each is paired with the next ones only.
         """
         rows, sketch = np.flatnonzero(alive & self.written), self.sketch()
         texts = (self.digests[rows] >> np.uint64(32)).astype(np.uint32)
-        found: list[groups.Pairs] = list(groups.edges(texts, rows))
+        found: list[groups.Pairs] = [groups.edges(texts, rows)]
         for keys in self.keys():
-            pairs, chains = groups.edges(keys[rows], rows)
-            found += [groups.taken(pairs, self.likely(*pairs, sketch)), chains]
+            pairs = groups.edges(keys[rows], rows, groups.REACH)
+            found.append(groups.taken(pairs, self.likely(*pairs, sketch)))
         return found
 
 

@@ -123,13 +123,12 @@ def linked(parts: Iterable[Keyed], threshold: float) -> Pairs:
     for band in range(max((len(part.keys) for part in held), default=0)):
         columns = [part.keys[band] if part.keys else _NONE for part in held]
         places = [at + start for (at, _), start in zip(columns, begins.tolist(), strict=True)]
-        found, chains = groups.edges(
-            _joined([keys for _, keys in columns], np.uint32), _joined(places, np.uint32)
-        )
-        close = groups.taken(found, bands.likely(*found, sketch, threshold))
-        pairs += [(rows[one], rows[other]) for one, other in (close, chains)]
+        keys = _joined([keys for _, keys in columns], np.uint32)
+        found = groups.edges(keys, _joined(places, np.uint32), groups.REACH)
+        one, other = groups.taken(found, bands.likely(*found, sketch, threshold))
+        pairs.append((rows[one], rows[other]))
     owners = _joined([part.short[0] for part in held], np.uint32)
-    pairs += groups.edges(_joined([part.short[1] for part in held], np.uint32), owners)
+    pairs.append(groups.edges(_joined([part.short[1] for part in held], np.uint32), owners))
     return forest(pairs)
 
 

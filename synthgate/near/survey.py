@@ -39,19 +39,19 @@ class Survey:
     def neighbours(self, alive: Array, threshold: float) -> list[tuple[Array, Array]]:
         """Return pairs of rows that are `alive`, share a key and may be near, or alike.
 
-        Of many rows that share a key only neighbours are paired, and all of them.
+        Of many rows that share a key each is paired with the next ones only.
         """
         rows = np.flatnonzero(alive)
         found = []
         sketch = np.concatenate([part for _, part in self.bands]) if self.bands else None
         for band in range(self.bands[0][0].shape[1] if self.bands else 0):
             keys = np.concatenate([part[:, band] for part, _ in self.bands])
-            pairs, chains = groups.edges(keys[rows], rows)
-            found += [groups.taken(pairs, bands.likely(*pairs, sketch, threshold)), chains]
+            pairs = groups.edges(keys[rows], rows, groups.REACH)
+            found.append(groups.taken(pairs, bands.likely(*pairs, sketch, threshold)))
         owners = np.concatenate([np.zeros(0, np.uint32), *(pair[0] for pair in self.short)])
         keys = np.concatenate([np.zeros(0, np.uint32), *(pair[1] for pair in self.short)])
         living = alive[owners]
-        found += groups.edges(keys[living], owners[living])
+        found.append(groups.edges(keys[living], owners[living]))
         return found
 
 
