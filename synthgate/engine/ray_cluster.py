@@ -89,7 +89,7 @@ class Cluster:
             _connect(self._ray, address)
         try:
             self.nodes = self._roll_call()
-        except BaseException:
+        except BaseException:  # Ctrl-C too: no connection stays behind
             self._ray.shutdown()
             raise
         self.processors = max(1, int(self._ray.cluster_resources().get("CPU", 1)))
