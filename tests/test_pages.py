@@ -222,6 +222,17 @@ def test_a_file_that_changes_between_the_passes(tmp_path: Path, change: Any, suf
             written(Sheet(leaf, bytes(leaf.rows), [], False), Settings())
 
 
+def test_a_page_that_changes_is_noticed_by_its_own_sum(tmp_path: Path) -> None:
+    """The digest of the file may be taken after the change: the sum over the page is not."""
+    path = tmp_path / "in.jsonl"
+    path.write_bytes(b'{"a":1}\n{"a":1}\n{"a":3}\n')
+    found = Paged(path)
+    changed(path)
+    leaf = next(found.pages.again())
+    with pytest.raises(InputError, match="changed while it was being read"):
+        written(Sheet(leaf, bytes(leaf.rows), [], False), Settings())
+
+
 def lines_of_rows() -> st.SearchStrategy[bytes]:
     """Lines of rows: without provenance, stamped by us, or with our key in another place."""
     plain = objects().filter(_is_plain)
