@@ -46,11 +46,11 @@ def cells_of(vectors: Vectors, order: Numbers, threshold: float) -> Cells:
 
     wanted = max(1, len(order) // ROWS_A_CELL)
     sample = vectors[order[:: max(1, len(order) // (_SAMPLE * wanted))]]
-    centres = _centres(sample, wanted)
+    centres = centres_of(sample, wanted)
     probes = _probes(sample, centres, threshold)
     if probes > MOST_LOOKED_INTO * wanted:
         return one_cell(vectors, order)
-    homes = np.concatenate([_nearest(part, centres) for part in _parts(vectors, wanted)])
+    homes = np.concatenate([nearest(part, centres) for part in _parts(vectors, wanted)])
     return Cells(vectors, order, homes, centres, probes)
 
 
@@ -63,7 +63,7 @@ def _probes(sample: Vectors, centres: Vectors, threshold: float) -> int:
     found = np.zeros((len(asked), len(centres)))
     for part in _parts(sample, len(asked)):
         at, other = np.nonzero(asked @ part.T >= threshold)
-        np.add.at(found, (at, ranks[at, _nearest(part, centres)[other]]), 1)
+        np.add.at(found, (at, ranks[at, nearest(part, centres)[other]]), 1)
     found[:, 0] -= 1  # each row is its own neighbour
     total = found.sum(axis=1)
     shares = np.cumsum(found[total > 0] / total[total > 0, None], axis=1)
@@ -71,7 +71,7 @@ def _probes(sample: Vectors, centres: Vectors, threshold: float) -> int:
     return int(enough[0]) + 1 if len(enough) else len(centres)
 
 
-def _centres(sample: Vectors, cells: int) -> Vectors:
+def centres_of(sample: Vectors, cells: int) -> Vectors:
     """Return unit centres (cells, d) of a sample: spherical k-means from its first rows."""
     import numpy as np
     from scipy.sparse import csr_matrix
@@ -79,7 +79,7 @@ def _centres(sample: Vectors, cells: int) -> Vectors:
     centres = sample[:: max(1, len(sample) // cells)][:cells].copy()
     ones = np.ones(len(sample), dtype=np.float32)
     for _ in range(_ROUNDS):
-        homes = np.concatenate([_nearest(part, centres) for part in _parts(sample, cells)])
+        homes = np.concatenate([nearest(part, centres) for part in _parts(sample, cells)])
         member = csr_matrix((ones, (homes, np.arange(len(sample)))), (cells, len(sample)))
         sums = member @ sample
         lengths = np.linalg.norm(sums, axis=1, keepdims=True)
@@ -93,7 +93,8 @@ def _parts(vectors: Vectors, columns: int) -> Iterator[Vectors]:
         yield vectors[start : start + size]
 
 
-def _nearest(vectors: Vectors, centres: Vectors) -> Any:
+def nearest(vectors: Vectors, centres: Vectors) -> Any:
+    """Return the number of the nearest centre of each vector (n,)."""
     import numpy as np
 
     return (vectors @ centres.T).argmax(axis=1).astype(np.int32)
