@@ -66,7 +66,7 @@ def test_every_key_is_there_and_is_json(whole: dict[str, Any]) -> None:
     """The section has the agreed keys, six measures by name, and can be written as JSON."""
     assert {
         "shown", "rows", "real", "compared", "measures", "worst", "languages", "scripts",
-        "clusters", "clusters_all", "words", "lengths", "rare", "gate",
+        "clusters", "clusters_all", "dealt", "words", "lengths", "rare", "gate",
     } <= whole.keys()  # fmt: skip
     assert [each["name"] for each in whole["measures"]] == NAMES
     keys = {"name", "title", "value", "real", "ratio", "low", "high", "band", "outside"}

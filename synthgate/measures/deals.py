@@ -38,14 +38,20 @@ class Deal:
 
 @dataclass(frozen=True)
 class Table:
-    """The texts that are dealt, `rows` of them first and then `real` ones, and all deals."""
+    """What is dealt, `rows` rows first and then `real` ones, and all deals of their numbers."""
 
     texts: list[str]
+    slices: dict[str, list[str]]
     rows: int
     real: int
     size: int
     deals: tuple[Deal, ...]
     halves: tuple[Numbers, ...]
+    lots: Any
+
+    def drawn(self, times: int, most: int) -> list[Numbers]:
+        """Return up to `most` of the real rows, 0 the first of them, so many times over."""
+        return [_shuffled(self.lots, 2 * DEALS + draw)[:most] for draw in range(times)]
 
     @property
     def spread(self) -> float:
@@ -85,22 +91,31 @@ def sizes(rows: int, real: int) -> tuple[int, int, int]:
 
 
 def table(seed: str, rows: Sample, real: Sample) -> Table:
-    """Return the texts that are dealt and the deals."""
-    import numpy as np
-
+    """Return the rows that are dealt and the deals."""
     size, some, others = sizes(len(rows.texts), len(real.texts))
     row_numbers, row_lots = chosen(seed, "rows", rows, some)
     real_numbers, real_lots = chosen(seed, "real", real, others)
-    texts = [rows.texts[row] for row in row_numbers] + [real.texts[row] for row in real_numbers]
-    made = []
-    for draw in range(DEALS):
-        mine = _shuffled(row_lots, draw)[:size]
-        theirs = some + _shuffled(real_lots, draw)
-        made.append(Deal(mine, theirs[:size], theirs[size : 2 * size], theirs[2 * size :]))
+    both = _joined(rows.part(row_numbers), real.part(real_numbers))
+    deals = tuple(_deal(row_lots, real_lots, size, draw) for draw in range(DEALS))
     # Half samples vary as bootstrap samples do, and repeat no row.
     halves = tuple(_shuffled(row_lots, DEALS + draw)[: some // 2] for draw in range(DEALS))
-    halves = tuple(np.sort(half) for half in halves)
-    return Table(texts, some, others, size, tuple(made), halves)
+    return Table(both.texts, both.slices, some, others, size, deals, halves, real_lots)
+
+
+def _deal(row_lots: Any, real_lots: Any, size: int, draw: int) -> Deal:
+    mine = _shuffled(row_lots, draw)[:size]
+    theirs = len(row_lots) + _shuffled(real_lots, draw)
+    return Deal(mine, theirs[:size], theirs[size : 2 * size], theirs[2 * size :])
+
+
+def _joined(rows: Sample, real: Sample) -> Sample:
+    """Return the rows and then the real ones, with the fields that have a value in common."""
+    shared = {
+        name: [*rows.slices[name], *values]
+        for name, values in real.slices.items()
+        if (set(rows.slices.get(name, ())) - {""}) & set(values)
+    }
+    return Sample([*rows.texts, *real.texts], shared)
 
 
 def _shuffled(lots: Any, draw: int) -> Any:

@@ -44,7 +44,8 @@ def narrowing(
         "shown": True,
         "rows": len(rows.texts),
         "real": len(real.texts),
-        "compared": {"rows": table.rows, "real": table.real, "part": table.size},
+        "compared": table.size,
+        "dealt": {"rows": table.rows, "real": table.real},
         "languages": spoken,
         "languages_why": why,
         "scripts": shares(ours, theirs, script),
@@ -78,7 +79,7 @@ def _found(table: Table, limit: float | None) -> dict[str, Any]:
     lengths, rare = Lengths(table), Rare(table, words)
     measures: list[Measure] = [
         Compression(table),
-        Clusters(vectors),
+        Clusters(table, vectors),
         Divergence(table, words),
         Neighbours(table, vectors),
         lengths,

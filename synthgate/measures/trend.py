@@ -6,7 +6,7 @@ from typing import Any
 
 from synthgate.measures import Sample
 from synthgate.measures.deals import chosen
-from synthgate.measures.rare import RARE
+from synthgate.measures.rare import rare_words, recall
 from synthgate.measures.text import words_of
 from synthgate.text import digest, normalise
 
@@ -26,9 +26,9 @@ def figures(rows: Sample, real: Sample, seed: str) -> dict[str, float]:
     numbers = np.arange(len(texts))
     counts = words.counts(numbers[: len(ours)], most)
     usual = words.counts(numbers[len(ours) :], most)
-    rare = (usual > 0) & (usual <= RARE)
+    rare = rare_words(usual)
     return {
-        "rare_recall": round(float((counts[rare] > 0).sum() / max(1, rare.sum())), 4),
+        "rare_recall": round(recall(counts, rare), 4),
         "entropy": round(_entropy(counts), 4),
         "duplicates": round(_duplicates(rows.texts), 4),
     }
