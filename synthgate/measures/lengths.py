@@ -25,8 +25,7 @@ class Lengths:
     def __init__(self, table: Table) -> None:
         import numpy as np
 
-        self._characters = np.array([len(text) for text in table.texts], dtype=np.int64)
-        self._logs = np.log1p(self._characters)
+        self._logs = np.log1p(np.array([len(text) for text in table.texts], dtype=np.int64))
 
     def against(self, reference: Numbers) -> Value:  # noqa: ARG002 - the same for all measures
         return self._value
@@ -39,17 +38,14 @@ class Lengths:
         weights = 2 * np.arange(1, count + 1) - count - 1
         return float(2 * (weights * logs).sum() / max(1, count * (count - 1)))
 
-    def described(self, rows: Numbers, real: Numbers) -> dict[str, Any]:
-        """Return the quantiles of both, in characters."""
-        import numpy as np
 
-        ours, theirs = (
-            np.quantile(self._characters[each], QUANTILES, method="inverted_cdf").astype(int)
-            for each in (rows, real)
-        )
-        return {
-            "unit": "characters",
-            "quantiles": list(QUANTILES),
-            "rows": ours.tolist(),
-            "real": theirs.tolist(),
-        }
+def quantiles(texts: list[str], rows: int) -> dict[str, Any]:
+    """Return quantiles of the lengths of the first `rows` texts and of the real ones after them."""
+    import numpy as np
+
+    lengths = np.array([len(text) for text in texts], dtype=np.int64)
+    ours, theirs = (
+        np.quantile(each, QUANTILES, method="inverted_cdf").tolist()
+        for each in (lengths[:rows], lengths[rows:])
+    )
+    return {"unit": "characters", "quantiles": list(QUANTILES), "rows": ours, "real": theirs}

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from synthgate.clusters import Vectors
     from synthgate.measures.compared import Compared, Measure
     from synthgate.measures.deals import Table
+    from synthgate.measures.text import Words
 
 _BATCH = 1024
 _LANGUAGES = 1000  # rows a side whose language is told
@@ -64,43 +65,51 @@ def _found(table: Table, limit: float | None) -> dict[str, Any]:
     """Return the measures, what is missing by name, and what the gate says."""
     import numpy as np
 
-    from synthgate.measures.clusters import Clusters
-    from synthgate.measures.compared import LIMIT, compared
-    from synthgate.measures.compression import Compression
+    from synthgate.measures.compared import LIMIT
     from synthgate.measures.holes import holes
+    from synthgate.measures.lengths import quantiles
+    from synthgate.measures.rare import missing
+    from synthgate.measures.text import words_of
+    from synthgate.measures.vocabulary import vocabulary
+
+    vectors, words = _vectors(table.texts), words_of(table.texts)
+    results = measured(table, vectors, words)
+    ours, theirs = np.arange(table.rows), table.rows + np.arange(table.real)
+    named, clusters = holes(table.texts, vectors, table.rows)
+    return {
+        "measures": [_described(*each, LIMIT if limit is None else limit) for each in results],
+        "worst": _worst(results),
+        "clusters": named,
+        "clusters_all": clusters,
+        "words": vocabulary(words, ours, theirs),
+        "lengths": quantiles(table.texts, table.rows),
+        "rare": {"words": missing(words, ours, theirs)},
+        "gate": _gate(results, limit),
+    }
+
+
+def measured(table: Table, vectors: Vectors, words: Words) -> Found:
+    """Return the six measures and what each of them says."""
+    from synthgate.measures.clusters import Clusters
+    from synthgate.measures.compared import compared
+    from synthgate.measures.compression import Compression
     from synthgate.measures.lengths import Lengths
     from synthgate.measures.neighbours import Neighbours
     from synthgate.measures.rare import Rare
-    from synthgate.measures.text import words_of
-    from synthgate.measures.vocabulary import vocabulary
     from synthgate.measures.words import Divergence
 
-    vectors, words = _vectors(table.texts), words_of(table.texts)
-    lengths, rare = Lengths(table), Rare(table, words)
     measures: list[Measure] = [
         Compression(table),
         Clusters(table, vectors),
         Divergence(table, words),
         Neighbours(table, vectors),
-        lengths,
-        rare,
+        Lengths(table),
+        Rare(table, words),
     ]
-    results = [(each, compared(table, each)) for each in measures]
-    ours, theirs = np.arange(table.rows), table.rows + np.arange(table.real)
-    named, clusters = holes(table.texts, vectors, table.rows)
-    return {
-        "measures": [_measured(*each, LIMIT if limit is None else limit) for each in results],
-        "worst": _worst(results),
-        "clusters": named,
-        "clusters_all": clusters,
-        "words": vocabulary(words, ours, theirs),
-        "lengths": lengths.described(ours, theirs),
-        "rare": {"words": rare.described(ours, theirs)},
-        "gate": _gate(results, limit),
-    }
+    return [(each, compared(table, each)) for each in measures]
 
 
-def _measured(measure: Measure, found: Compared, limit: float) -> dict[str, Any]:
+def _described(measure: Measure, found: Compared, limit: float) -> dict[str, Any]:
     return {
         "name": measure.name,
         "title": measure.title,

@@ -53,20 +53,21 @@ class Rare:
 
         return value
 
-    def described(self, rows: Numbers, real: Numbers) -> dict[str, Any]:
-        """Return how many words of the real rows are rare, and how many the rows have."""
-        import numpy as np
 
-        ours, theirs = self._words.counts(rows, ALL), self._words.counts(real, ALL)
-        rare = rare_words(theirs)
-        missing = np.flatnonzero(rare & (ours == 0))
-        missing = missing[np.argsort(-theirs[missing], kind="stable")][:_SHOWN]
-        names = [self._words.names[word].decode("utf-8", "replace") for word in missing.tolist()]
-        return {
-            "real": int(rare.sum()),
-            "recalled": int((rare & (ours > 0)).sum()),
-            "missing": [name[:_LONGEST] for name in names],
-        }
+def missing(words: Words, rows: Numbers, real: Numbers) -> dict[str, Any]:
+    """Return how many words of the real rows are rare, how many the rows have, and some others."""
+    import numpy as np
+
+    ours, theirs = words.counts(rows, ALL), words.counts(real, ALL)
+    rare = rare_words(theirs)
+    lost = np.flatnonzero(rare & (ours == 0))
+    lost = lost[np.argsort(-theirs[lost], kind="stable")][:_SHOWN]
+    names = [words.names[word].decode("utf-8", "replace") for word in lost.tolist()]
+    return {
+        "real": int(rare.sum()),
+        "recalled": int((rare & (ours > 0)).sum()),
+        "missing": [name[:_LONGEST] for name in names],
+    }
 
 
 def rare_words(counts: Any) -> Any:
