@@ -62,7 +62,7 @@ class _Spread:
         if isinstance(value, str):
             return self._next()
         if isinstance(value, list):
-            return [self.of(each, key) for each in value]
+            return [self.of(each, "") for each in value]
         if isinstance(value, dict):
             named = key in _NAMED or (key == "sources" and "shown" not in value)
             inner = "counts" if key == "provenance" else ""

@@ -8,6 +8,7 @@ attribute, which the page's Content-Security-Policy would refuse.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -15,7 +16,8 @@ from itertools import pairwise
 
 from synthgate.text import printable
 
-_LINE = 46  # characters of a label and its number; a telephone has room for about as many
+_LINE = 40  # characters of a label and its number; a card has room for about as many
+_MARKS = re.compile(r"([\u0300-\u036f]{2})[\u0300-\u036f]+")  # would be piled over other labels
 _ROW, _BAR = 40, 10  # pixels: one line of a chart, and its bar
 _LEFT, _WIDE = 1.5, 97.0  # percent: where a scale begins, and how far it goes
 
@@ -221,7 +223,7 @@ def _labels(label: str, text: str, y: float, strong: bool) -> Iterator[str]:
 
 
 def _text(text: str, x: float, y: float, anchor: str, kind: str, room: int = _LINE) -> str:
-    shown = printable(text[: room + 1])
+    shown = _MARKS.sub(r"\1…", printable(text[: room + 1]))
     shown = shown if len(shown) <= room else f"{shown[: room - 1]}…"
     place = f'x="{x:.2f}%" y="{y:.2f}" text-anchor="{anchor}"'
     return f'<text class="{kind}" {place}>{escape(shown, quote=True)}</text>'
