@@ -78,9 +78,13 @@ class Browser:
         """Close the window."""
         self._call("DELETE", self._session)
 
-    def open(self, path: Path) -> None:
-        """Show a file."""
+    def show(self, path: Path) -> None:
+        """Show a file that has no script to wait for."""
         self._call("POST", f"{self._session}/url", {"url": path.resolve().as_uri()})
+
+    def open(self, path: Path) -> None:
+        """Show a page of the reviewer."""
+        self.show(path)
         end = time.monotonic() + PATIENCE
         while not self.text("place"):  # it takes no key before it knows what was kept
             assert time.monotonic() < end, self.log()
@@ -119,6 +123,18 @@ class Browser:
     def picture(self, path: Path) -> None:
         """Keep a picture of the window."""
         path.write_bytes(base64.b64decode(self._call("GET", f"{self._session}/screenshot")))
+
+    def look(self, *, width: int, height: int = 800, dark: bool = False, medium: str = "") -> None:
+        """Look at pages on a screen of this size and in these colours, or as if on paper."""
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        self.devtools("Emulation.setDeviceMetricsOverride", **size)
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self.devtools("Emulation.setEmulatedMedia", media=medium, features=[scheme])
+
+    def devtools(self, command: str, **params: Any) -> Any:
+        """Give the browser itself a command of the DevTools protocol."""
+        body = {"cmd": command, "params": params}
+        return self._call("POST", f"{self._session}/goog/cdp/execute", body)
 
     def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         done = (

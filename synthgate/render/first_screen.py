@@ -1,0 +1,227 @@
+"""The first screen: the verdict, and six answers to whether this set can be trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from synthgate.render import document, svg
+from synthgate.render.document import Block, Card, Figure, Found, Table, Words
+from synthgate.render.figures import (
+    funnel_chart,
+    funnel_table,
+    generations,
+    linked,
+    measure_figure,
+    sum_of,
+)
+from synthgate.render.numbers import chance, count, number, percent, ratio, rows
+
+_FEW = 6  # what a card has room for
+FINE = ("independent",)
+
+
+def verdict(found: Found) -> tuple[str, str]:
+    """Return the word and the sentence of the whole report."""
+    part = document.section(found, "verdict")
+    word = document.text(part, "word") or "NOT SHOWN"
+    return word, document.text(part, "words") or "No verdict was computed."
+
+
+def blocks(found: Found) -> list[tuple[str, str, str]]:
+    """Return (gate, exit code, why) of each gate that stops the set."""
+    part = document.section(found, "verdict")
+    return [
+        (document.text(each, "gate"), count(each.get("exit_code")), document.text(each, "words"))
+        for each in document.each(part, "blocks")
+    ]
+
+
+def cards(found: Found) -> list[Card]:
+    """Return the first screen in the order in which it is read."""
+    made = (funnel, audit, independence, narrowing, mix, suspicious)
+    return [make(found) for make in made]
+
+
+def missing(title: str, why: str, to: str = "") -> Card:
+    """Return a card that does not look fine: nothing is known."""
+    return Card(title, "not shown", (Words(why or "not computed"),), to, "open")
+
+
+def funnel(found: Found) -> Card:
+    """Return what came in, what was rejected and what was left, stage by stage."""
+    title, steps = "Funnel", document.each(found, "funnel")
+    if not steps:
+        return missing(title, "no manifests (set SYNTHGATE_RUN_DIR, or name --run-dir)")
+    dropped = [(sum_of(each), document.text(each, "stage")) for each in steps]
+    most, stage = max(dropped)
+    said = f"{count(sum(n for n, _ in dropped))} rejected on the way"
+    said += f", most by {stage} ({count(most)})." if most else "."
+    made: list[Block] = [Words(said), Figure((partial(funnel_chart, steps),), funnel_table(steps))]
+    unlinked = [document.text(e, "stage") for e in document.each(found, "chain") if not linked(e)]
+    if unlinked:
+        names = ", ".join(unlinked)
+        said = f"What {names} read is not shown to be what an earlier stage wrote."
+        made.append(Words(said, "bad"))
+    return Card(title, f"{count(steps[-1].get('rows_out'))} rows out", tuple(made), "provenance")
+
+
+def audit(found: Found) -> Card:
+    """Return what people's labels prove, against what was asked for."""
+    title, part = "Audit", found.get("audit")
+    if not isinstance(part, dict):
+        return missing(title, "no audit was run", "inherited")
+    word = document.text(part, "verdict")
+    tone = {"PASS": "", "MEASURED": ""}.get(word, "bad")
+    made: list[Block] = [*document.sentence(part)]
+    made += _audit_figure(part)
+    return Card(title, word, tuple(made), "inherited", tone)
+
+
+def _audit_figure(part: Found) -> Iterator[Figure]:
+    labels, failures, wanted = (number(part.get(k)) for k in ("labels", "failures", "min_pass"))
+    if not labels or failures is None:
+        return
+    right = 1 - failures / labels
+    low, high = number(part.get("bound")), number(part.get("high"))
+    limit = f", wanted at least {percent(wanted)}" if wanted is not None else ""
+    proven = f"{percent(right)} right" if low is None else f"at least {percent(low)}"
+    span = svg.Span(
+        f"{count(labels - failures)} of {count(labels)} labels right",
+        right,
+        proven,
+        right if low is None else low,
+        right if high is None else high,
+        strong=True,
+    )
+    least = min(each for each in (0.9, right, low, wanted) if each is not None)
+    draw = partial(
+        svg.intervals,
+        f"Share of rows that people found right{limit}",
+        [span],
+        reference=wanted,
+        say=percent,
+        ends=(max(0.0, least - 0.05), 1.0),
+    )
+    shown = (count(labels), count(failures), percent(right), percent(low), percent(wanted))
+    columns = ("labels", "failed", "right", "at least", "wanted")
+    yield Figure((draw,), Table("Audit", columns, (shown,), numbers=0), "the line: what was wanted")
+
+
+def independence(found: Found) -> Card:
+    """Return whether what verified the rows is independent of what wrote them."""
+    title, part = "Verifier independence", document.section(found, "independence")
+    if not document.shown(part):
+        return missing(title, document.text(part, "why"))
+    checks = document.each(part, "checks")
+    good = sum(each.get("verdict") in FINE for each in checks)
+    if not checks:
+        return missing(title, "no check verified these rows")
+    made = tuple(
+        (document.text(each, "check"), _against(each), document.text(each, "words"))
+        for each in checks
+    )
+    strong = frozenset(n for n, each in enumerate(checks) if each.get("verdict") not in FINE)
+    columns = ("check", "of the generator", "why")
+    table = Table("Checks", columns, made, numbers=9, strong=strong, listed=True)
+    said = Words("pairs of a check and a generator share no lineage.")
+    tone = "bad" if good < len(checks) else ""
+    return Card(title, f"{good} of {len(checks)}", (said, table), tone=tone)
+
+
+def _against(check: Found) -> str:
+    return f"{document.text(check, 'verdict')}: {document.text(check, 'generator') or 'unknown'}"
+
+
+def worst(part: Found) -> Found | None:
+    """Return the measure that is furthest below real data."""
+    measures = document.each(part, "measures")
+    name = document.text(part, "worst")
+    found = (each for each in measures if name and document.text(each, "name") == name)
+    return next(found, None)
+
+
+def narrowing(found: Found) -> Card:
+    """Return the worst of the six measures against real data."""
+    title, part = "Narrowing", document.section(found, "narrowing")
+    if not document.shown(part):
+        return missing(title, document.text(part, "why"), "narrowing")
+    gate, measure = document.section(part, "gate"), worst(part)
+    said = document.sentence(gate, tone="bad" if gate.get("stops") else "")
+    if measure is None:
+        text = "No measure lies outside what equal splits of the real data show."
+        return Card(title, "none seen", (Words(text), *said), "narrowing")
+    figure = measure_figure([measure])
+    bad = bool(measure.get("narrower") or gate.get("stops"))
+    headline = f"{ratio(measure.get('ratio'))} of real"
+    worst_of = Words(f"The worst of {len(document.each(part, 'measures'))} measures.", "dim")
+    made: tuple[Block, ...] = (worst_of, figure, *said)
+    return Card(title, headline, made, "narrowing", "bad" if bad else "")
+
+
+def mix(found: Found) -> Card:
+    """Return how much of the set is real, and how far the rest is from it."""
+    part = document.section(found, "mix")
+    figure = generations(found)
+    made: list[Block] = [Words(f"{count(part.get('real'))} of {rows(part.get('rows'))} are real.")]
+    if figure is not None:
+        made.append(figure)
+    unverified = number(part.get("unverified_synthetic"))
+    if unverified:
+        is_are = "row is" if unverified == 1 else "rows are"
+        text = f"{count(unverified)} synthetic {is_are} verified by nothing."
+        made.append(Words(text, "bad"))
+    share = percent(part.get("real_fraction"))
+    tone = "bad" if unverified else ""
+    return Card("Real rows and generations", f"{share} real", tuple(made), "collapse", tone)
+
+
+def suspicious(found: Found) -> Card:
+    """Return the sources and the triggers that stand out."""
+    title = "Suspicious sources and tokens"
+    parts = [(name, document.section(found, name)) for name in ("poison", "sources")]
+    hidden = [part for _, part in parts if not document.shown(part)]
+    if len(hidden) == len(parts):
+        return missing(title, document.text(hidden[0], "why"), "poison")
+    found_here = [*_triggers(parts[0][1]), *_sources(parts[1][1])]
+    names = {"poison": "tokens", "sources": "sources"}
+    made: list[Block] = [
+        Words(f"{names[name]}: not shown, {document.text(part, 'why')}", "bad")
+        for name, part in parts
+        if not document.shown(part)
+    ]
+    if found_here:
+        columns, shown = ("what", "how often", "why"), tuple(found_here[:_FEW])
+        table = Table(
+            "What stands out", columns, shown, numbers=9, all=len(found_here), listed=True
+        )
+        made.insert(0, table)
+    else:
+        said = "Nothing stands out. What scan could not have seen is in its limits."
+        made.insert(0, Words(said))
+    headline = f"{len(found_here)} found" if found_here else "none found"
+    tone = "bad" if found_here else "open" if hidden else ""
+    return Card(title, headline, tuple(made), "poison", tone)
+
+
+def _triggers(part: Found) -> Iterator[tuple[str, str, str]]:
+    ranked = sorted(document.each(part, "findings"), key=lambda each: not each.get("blocking"))
+    for each in ranked:
+        what = document.text(each, "trigger") or document.text(each, "test")
+        yield what, _often(each.get("rows"), each.get("p")), document.text(each, "words")
+
+
+def _sources(part: Found) -> Iterator[tuple[str, str, str]]:
+    for each in document.each(part, "table"):
+        if each.get("suspicious"):
+            chances = [number(test.get("p")) for test in document.each(each, "tests")]
+            least = min((p for p in chances if p is not None), default=None)
+            name = f"source {document.text(each, 'source')}"
+            yield name, _often(each.get("rows"), least), document.text(each, "why")
+
+
+def _often(found: object, p: object) -> str:
+    if number(p) is None:
+        return rows(found)
+    said = chance(p)
+    return f"{rows(found)}, p {said if said.startswith('<') else f'= {said}'}"

@@ -1,0 +1,149 @@
+"""The section on inherited error: where the rows fail more often than the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from synthgate.render import document, svg
+from synthgate.render.document import (
+    Block,
+    Example,
+    Examples,
+    Figure,
+    Found,
+    Section,
+    Table,
+    Words,
+)
+from synthgate.render.numbers import between, chance, count, number, percent, ratio
+
+LEAD = (
+    "A generator that is wrong somewhere is wrong there every time. These slices fail more often "
+    "than the rest, by the verifiers' results on all rows, not on the audit's sample."
+)
+_SPANS = 10  # of a chart
+_EXAMPLES = 3  # of a slice
+
+
+def inherited(found: Found) -> Section:
+    """Return the section."""
+    part = document.section(found, "inherited")
+    title = "Inherited error"
+    if not document.shown(part):
+        return Section("inherited", title, LEAD, (), document.text(part, "why"))
+    groups = document.parts(
+        ("Weak slices", _slices(part)),
+        ("What each verifier let through", _accept(part)),
+        ("How good each check is", _checks(part)),
+        ("What the audit can exclude", document.sentence(document.section(part, "excludes"))),
+    )
+    return Section("inherited", title, LEAD, groups)
+
+
+def _slices(part: Found) -> Iterator[Block]:
+    slices = document.each(part, "slices")
+    whole, failed = number(part.get("rows")), number(part.get("failed"))
+    share = failed / whole if whole and failed is not None else None
+    yield Words(
+        f"{count(failed)} of {count(whole)} rows failed ({percent(share)}). "
+        f"{count(part.get('tests'))} slices were compared; p is corrected for that "
+        f"({document.text(part, 'correction', 'Holm')})."
+    )
+    if not slices:
+        yield Words("No slice fails more often than the rest.")
+        return
+    yield Figure(
+        (partial(_rates, "Share of failed rows by slice", slices[:_SPANS], share),),
+        _slice_table(slices),
+        "point: share that failed, with its 95 % interval; the line: all rows",
+    )
+    items = tuple(example for each in slices for example in _examples(each))
+    if items:
+        yield Examples("Examples of the weakest slices", items)
+
+
+def _rates(title: str, slices: list[Found], share: float | None) -> str:
+    spans = []
+    for each in slices:
+        rate = number(each.get("rate")) or 0.0
+        low, high = number(each.get("low")), number(each.get("high"))
+        ends = (rate if low is None else low, rate if high is None else high)
+        spans.append(svg.Span(_name(each), rate, percent(rate), *ends))
+    top = max((each.high for each in spans), default=1.0)
+    return svg.intervals(
+        title, spans, reference=share, say=percent, ends=(0.0, min(1.0, 1.1 * top) or 1.0)
+    )
+
+
+def _name(part: Found) -> str:
+    return document.named(document.text(part, "field"), document.text(part, "value"))
+
+
+def _slice_table(slices: list[Found]) -> Table:
+    made = tuple(
+        (
+            _name(each),
+            count(each.get("rows")),
+            count(each.get("failed")),
+            percent(each.get("rate")),
+            between(each.get("low"), each.get("high")),
+            ratio(each.get("lift")),
+            chance(each.get("p")),
+        )
+        for each in slices
+    )
+    columns = ("slice", "rows", "failed", "rate", "95 % interval", "against the rest", "p")
+    return Table("Weak slices", columns, made)
+
+
+def _examples(part: Found) -> Iterator[Example]:
+    for each in document.each(part, "examples")[:_EXAMPLES]:
+        told = (document.text(each, key) for key in ("text", "id", "why"))
+        yield Example(_name(part), *told)
+
+
+def _accept(part: Found) -> Iterator[Block]:
+    accept = document.each(part, "accept")
+    if not accept:
+        return
+    yield Words(
+        "A slice that is let through far less than the others may have lost its tail there."
+    )
+    made = tuple(
+        (
+            _name(each),
+            count(each.get("rows")),
+            count(each.get("accepted")),
+            percent(each.get("rate")),
+            between(each.get("low"), each.get("high")),
+        )
+        for each in accept
+    )
+    columns = ("slice", "rows", "accepted", "rate", "95 % interval")
+    draw = partial(_rates, "Share of accepted rows by slice", accept[:_SPANS], None)
+    note = "point: share that was accepted, with its 95 % interval"
+    yield Figure((draw,), Table("Accepted rows by slice", columns, made), note)
+
+
+def _checks(part: Found) -> Iterator[Block]:
+    checks = document.each(part, "checks")
+    if not checks:
+        return
+    made = tuple(
+        (
+            document.text(each, "check"),
+            document.text(each, "truth"),
+            count(each.get("rows")),
+            percent(each.get("precision")),
+            percent(each.get("recall")),
+            ratio(each.get("lift")),
+        )
+        for each in checks
+    )
+    yield Words(
+        "Precision: of what it let through, how much is right. Recall: of what is right, how much "
+        "it let through. Lift: how much better than letting everything through."
+    )
+    columns = ("check", "held against", "rows", "precision", "recall", "lift")
+    yield Table("Checks against gold and audit", columns, made, numbers=2)
