@@ -22,6 +22,7 @@ from synthgate.policies.generate import GeneratePolicy
 from synthgate.policies.init import InitPolicy
 from synthgate.policies.report import ReportPolicy
 from synthgate.policies.run import RunPolicy
+from synthgate.policies.scan import ScanPolicy
 from synthgate.policies.verify import Table, VerifyPolicy
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "On",
     "ReportPolicy",
     "RunPolicy",
+    "ScanPolicy",
     "Settings",
     "Share",
     "Table",
@@ -57,6 +59,7 @@ POLICIES: dict[str, type] = {
     "dedupe": DedupePolicy,
     "cluster-cap": ClusterCapPolicy,
     "verify": VerifyPolicy,
+    "scan": ScanPolicy,
     "audit": AuditPolicy,
     "blend": BlendPolicy,
     "report": ReportPolicy,

@@ -174,6 +174,12 @@ def _offline(folder: Path) -> list[str]:
     return [*options, "--output-field", "answer", "--prompt-field", "input"]
 
 
+def _beside_real(folder: Path, lines: list[bytes]) -> list[bytes]:
+    """Write real rows for comparison."""
+    write_rows(folder / "real.jsonl", REAL)
+    return lines
+
+
 FILTERS = (
     Filter(("dedupe",), order_free=False),
     Filter(
@@ -194,6 +200,12 @@ FILTERS = (
         bulk=("--real-fraction", "0.001"),
     ),
     Filter(("report",), options=lambda _: ["--tee"], stamps=False, needs_fields=False),
+    Filter(
+        ("scan",),
+        _beside_real,
+        lambda folder: ["--real", str(folder / "real.jsonl"), "--reject"],
+        bulk=("--disable", "new-phrase", "--disable", "association"),
+    ),
 )
 GENERATE = Filter(("generate",), _journaled, _offline)
 DRAW = Filter(

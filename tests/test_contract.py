@@ -293,7 +293,9 @@ def test_an_output_over_the_input(tmp_path: Path, each: Filter) -> None:
     assert (tmp_path / "in.jsonl").read_bytes() == before
 
 
-SIDED = [each for each in EVERY if str(each) in ("verify", "audit-gate", "blend", "generate")]
+SIDED = [
+    each for each in EVERY if str(each) in ("verify", "audit-gate", "blend", "generate", "scan")
+]
 
 
 @pytest.mark.parametrize("each", SIDED, ids=str)
@@ -341,7 +343,9 @@ def test_a_dry_run_writes_nothing(tmp_path: Path, each: Filter) -> None:
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
-@pytest.mark.parametrize("each", [FILTERS[0], FILTERS[1], FILTERS[2], FILTERS[5]], ids=str)
+@pytest.mark.parametrize(
+    "each", [FILTERS[0], FILTERS[1], FILTERS[2], FILTERS[5], FILTERS[6]], ids=str
+)
 def test_a_limit_reads_the_first_rows_only(tmp_path: Path, each: Filter) -> None:
     """`--limit N` reads N rows and no more; what stands behind them is not even parsed."""
     each.lay(tmp_path, [*GOOD[:3], b"not json"])

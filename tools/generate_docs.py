@@ -15,7 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 COMMANDS = (
-    "generate", "dedupe", "cluster-cap", "verify", "audit draw", "audit review",
+    "generate", "dedupe", "cluster-cap", "verify", "scan", "audit draw", "audit review",
     "audit export", "audit import", "audit gate",
     "blend", "report", "run", "init", "demo",
 )  # fmt: skip

@@ -40,6 +40,7 @@ COMMANDS = {
     "dedupe": "drop what is invalid and what says the same again",
     "cluster-cap": "cap the rows of one semantic cluster",
     "verify": "check every candidate with something other than its generator",
+    "scan": "look for what was planted: triggers, hidden characters, orders to graders",
     "audit": "a human sample with a proven bound: draw, review, export, import, gate",
     "blend": "mix verified synthetic rows with real ones at an exact fraction",
     "report": "what the pipeline did: funnel, rejects, audit, mix, provenance",

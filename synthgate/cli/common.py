@@ -258,7 +258,7 @@ class Session(contextlib.ExitStack):
             self.say(f"{self.manifest.stage}: {text}")
 
     def withhold(self) -> None:
-        """Let nothing flow: a gate said no, so every output of rows is dropped."""
+        """Let nothing flow: a gate said no, so every output is dropped, but for its findings."""
         self.withheld = True
 
     def finish(self) -> None:
@@ -272,19 +272,20 @@ class Session(contextlib.ExitStack):
             self.note(f"{edited} rows were edited after they were stamped: nothing verifies them")
         if not self.withheld:
             conserve(manifest, self.looked_at)
-            for sink in reversed(self.sinks.values()):
-                sink.complete()  # the rows last: where a disk is full, nothing has gone out
-            for role, sink in self.sinks.items():
-                manifest.outputs += sink.streams(role)
+        flowing = {k: v for k, v in self.sinks.items() if k == "findings" or not self.withheld}
+        for sink in reversed(flowing.values()):
+            sink.complete()  # the rows last: where a disk is full, nothing has gone out
+        for role, sink in flowing.items():
+            manifest.outputs += sink.streams(role)
         own_first = sorted(self.sources, key=lambda source: source.role in REFERENCES)
         manifest.inputs += [stream for source in own_first for stream in source.streams]
         manifest.inputs += self.consulted
         manifest.seconds = time.monotonic() - self._started
-        self._release(document(manifest))
+        self._release(document(manifest), flowing)
         if not self.quiet:
             self.say(headline(manifest, self.headline, dry=self.options.dry_run))
 
-    def _release(self, record: bytes) -> None:
+    def _release(self, record: bytes, flowing: dict[str, Output]) -> None:
         """Make all outputs visible, once everything is on disk, and the record of the run."""
         output, folder = self.sinks.get("output"), os.environ.get("SYNTHGATE_RUN_DIR")
         self._open_summary()
@@ -295,6 +296,5 @@ class Session(contextlib.ExitStack):
         for sink in self._records:
             sink.write(record)
             sink.complete()
-        released = [] if self.withheld else list(self.sinks.values())
-        for each in (*released, *self._records):
+        for each in (*flowing.values(), *self._records):
             each.commit()

@@ -1,0 +1,79 @@
+"""How likely it is by chance: tails of three distributions, and corrections for many tests.
+
+numpy and scipy.special only: scipy.stats takes a second to import.
+"""
+
+from __future__ import annotations
+
+from math import sqrt
+
+from synthgate.poison import Array
+
+
+def binomial_tail(hits: Array, of: Array, rate: Array | float) -> Array:
+    """Return P(at least `hits` of `of`) where each is a hit with `rate`."""
+    import numpy as np
+    from scipy.special import betainc
+
+    hits, of = np.asarray(hits, dtype=float), np.asarray(of, dtype=float)
+    inside = betainc(np.maximum(hits, 1), np.maximum(of - hits + 1, 1e-9), rate)
+    return np.where(hits <= 0, 1.0, inside)
+
+
+def all_here(totals: Array, candidates: int, real: int) -> Array:
+    """Return P(all of `total` texts are candidates) where texts are dealt out by lot.
+
+    Hypergeometric, exact: of `candidates` + `real` texts, `total` have something; the chance that
+    none of those is a real one.
+    """
+    import numpy as np
+    from scipy.special import gammaln
+
+    totals = np.asarray(totals, dtype=float)
+    fits = totals <= candidates
+    some = np.where(fits, totals, 0)
+    everyone = candidates + real
+    log = gammaln(candidates + 1) - gammaln(candidates - some + 1)
+    log += gammaln(everyone - some + 1) - gammaln(everyone + 1)
+    return np.where(fits, np.exp(log), 0.0)
+
+
+def fisher(hits: int, of: int, hits_real: int, of_real: int) -> float:
+    """Return Fisher's one-sided p: hits are no more frequent here than in the real texts."""
+    import numpy as np
+    from scipy.special import gammaln
+
+    total, everyone = hits + hits_real, of + of_real
+    here = np.arange(hits, min(total, of) + 1, dtype=float)
+
+    def ways(n: float, k: Array) -> Array:
+        return gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1)
+
+    valid = here[total - here <= of_real]
+    logs = ways(of, valid) + ways(of_real, total - valid) - ways(everyone, np.float64(total))
+    return min(1.0, float(np.exp(logs).sum()))
+
+
+def benjamini_hochberg(p: Array, tests: int, rate: float) -> Array:
+    """Return which of some p-values stand, of `tests` in all, with a false share of `rate`.
+
+    Benjamini and Hochberg 1995. The tests that are not among `p` count as the largest.
+    """
+    import numpy as np
+
+    order = np.argsort(p, kind="stable")
+    under = p[order] <= rate * np.arange(1, len(p) + 1) / max(tests, 1)
+    stands = np.zeros(len(p), dtype=bool)
+    if under.any():
+        stands[order[: int(np.flatnonzero(under)[-1]) + 1]] = True
+    return stands
+
+
+def wilson(hits: int, of: int, z: float = 1.96) -> tuple[float, float]:
+    """Return Wilson's interval of a share, 95 % by default."""
+    if not of:
+        return 0.0, 1.0
+    share, part = hits / of, z * z / of
+    middle = (share + part / 2) / (1 + part)
+    half = z / (1 + part) * sqrt(share * (1 - share) / of + part / (4 * of))
+    return max(0.0, middle - half), min(1.0, middle + half)
