@@ -58,8 +58,9 @@ class Guards:
         said = row.provenance
         own = self._own.get(said.generator)
         if own is None:
-            name, patterns = said.generator, self._own_models
-            own = self._own[name] = any(fnmatchcase(name, pattern) for pattern in patterns)
+            name, known = said.generator, self._own_models
+            own = any(name == each or fnmatchcase(name, each) for each in known)
+            self._own[name] = own
         guard_synthetic(row, self._policy, own)
         if said.needs == "human" and not self._waiting:
             self._waiting = f"{row.file}:{row.line}"
