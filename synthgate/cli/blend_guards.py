@@ -160,10 +160,10 @@ class Guards:
         """Return the real rows that are a synthetic one byte for byte: equal ids, equal lots."""
         real, synthetic = self._sides
         lots, ours = synthetic.lots, real.lots
-        order = np.argsort(lots, kind="stable")
-        at = np.minimum(np.searchsorted(lots, ours, sorter=order), max(0, len(lots) - 1))
-        found = {}
-        for number in np.flatnonzero(lots[order[at]] == ours).tolist():
+        order = np.argsort(lots, kind="stable").astype(np.uint32)
+        lots, found = lots[order], {}
+        at = np.minimum(np.searchsorted(lots, ours), max(0, len(lots) - 1)).astype(np.uint32)
+        for number in np.flatnonzero(lots[at] == ours).tolist():
             row, other = real.row(number), int(order[at[number]])
             if not real.reasons[number] and synthetic.row(other).id == row.id:
                 found[number] = f"is also {synthetic.place(other)}", row.id
