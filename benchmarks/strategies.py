@@ -3,12 +3,13 @@
 `spread`: the same prompts, the same number of rows and temperature 1, asked `plain` and with
 `attributes`: the share of near duplicates (as `dedupe` finds them), the number of clusters that the
 rows occupy (`cluster-cap`'s), and the effective number of clusters (the exponential of the entropy
-of their sizes). `pool`: `self-instruct` from the 175 seed tasks: the largest ROUGE-L of any two
-instructions of the pool, by the rouge-score package (`pip install rouge-score`).
+of their sizes). With `--draws 3` for the seeds 0, 1 and 2, a line each, and their mean. `pool`:
+`self-instruct` from the 175 seed tasks: the largest ROUGE-L of any two instructions of the pool, by
+the rouge-score package (`pip install rouge-score`).
 
 Answers are kept in journals in the folder, so that a second run asks nothing again.
 
-Run: python benchmarks/strategies.py spread|pool FOLDER [--rows 120]
+Run: python benchmarks/strategies.py spread|pool FOLDER [--rows 120] [--draws 3]
 """
 
 from __future__ import annotations
@@ -16,9 +17,11 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import statistics
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -51,11 +54,12 @@ def main() -> None:
     parser.add_argument("what", choices=("spread", "pool"))
     parser.add_argument("folder", type=Path)
     parser.add_argument("--rows", type=int, default=120, help="rows wanted of each strategy")
+    parser.add_argument("--draws", type=int, default=1, help="seeds to draw with")
     parser.add_argument("--seeds", type=Path, default=SEEDS / "seed_tasks.jsonl")
     given = parser.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
     if given.what == "spread":
-        spread(given.folder, given.rows)
+        spread(given.folder, given.rows, given.draws)
     else:
         pool(given.folder, given.seeds)
 
@@ -69,25 +73,45 @@ def generate(folder: Path, name: str, prompts: Path, *flags: str) -> list[dict[s
     return [json.loads(line) for line in (folder / f"{name}.jsonl").read_text().splitlines()]
 
 
-def spread(folder: Path, wanted: int) -> None:
-    """Compare `plain` with `attributes` at equal rows."""
-    from synthgate.cli.spread import near_share
-
-    axes = [word for each in ATTRIBUTES for word in ("--attribute", each)]
-    print("| prompts | strategy | rows | near duplicates | clusters | effective clusters |")
-    print("|---|---|---|---|---|---|")
+def spread(folder: Path, wanted: int, draws: int) -> None:
+    """Compare `plain` with `attributes` at equal rows, with as many seeds as there are draws."""
+    print("| prompts | strategy | seed | rows | near duplicates | clusters | effective clusters |")
+    print("|---|---|---|---|---|---|---|")
     for kind, texts in PROMPTS.items():
         prompts = folder / f"{kind}.prompts.jsonl"
         prompts.write_text("".join(json.dumps({"prompt": each}) + "\n" for each in texts))
-        fixed = ["--samples", str(wanted // len(texts)), "--max-tokens", "60", "--temperature", "1"]
-        plain = generate(folder, f"{kind}-plain", prompts, "--strategy", "plain", *fixed)
-        spread = generate(folder, f"{kind}-attributes", prompts, *fixed, *axes)
-        rows = min(len(plain), len(spread))
-        for name, made in (("plain", plain), ("attributes", spread)):
-            said = [row["output"] for row in _even(made, rows)]
-            clusters, effective = occupied(said)
-            figures = f"{rows} | {near_share(said):.1%} | {clusters} | {effective:.1f}"
-            print(f"| {kind} | {name} | {figures} |", flush=True)
+        found: dict[str, list[tuple[float, ...]]] = {"plain": [], "attributes": []}
+        for seed in range(draws):
+            for name, figures in _compared(folder, kind, prompts, wanted // len(texts), seed):
+                found[name].append(figures)
+                print(_line(kind, name, str(seed), figures), flush=True)
+        for name, each in found.items():
+            mean = tuple(statistics.mean(column) for column in zip(*each, strict=True))
+            print(_line(kind, name, "mean", mean), flush=True)
+
+
+def _line(kind: str, name: str, seed: str, figures: tuple[float, ...]) -> str:
+    rows, near, clusters, effective = figures
+    shown = f"{rows:.0f} | {near:.1%} | {clusters:.0f} | {effective:.1f}"
+    return f"| {kind} | {name} | {seed} | {shown} |"
+
+
+def _compared(
+    folder: Path, kind: str, prompts: Path, samples: int, seed: int
+) -> Iterator[tuple[str, tuple[float, ...]]]:
+    """Yield (strategy, its figures) of one seed, at equal rows."""
+    from synthgate.cli.spread import near_share
+
+    axes = [word for each in ATTRIBUTES for word in ("--attribute", each)]
+    fixed = ["--samples", str(samples), "--max-tokens", "60", "--temperature", "1"]
+    fixed += ["--seed", str(seed)]
+    end = f"-{seed}" if seed else ""
+    plain = generate(folder, f"{kind}-plain{end}", prompts, "--strategy", "plain", *fixed)
+    varied = generate(folder, f"{kind}-attributes{end}", prompts, *fixed, *axes)
+    rows = min(len(plain), len(varied))
+    for name, made in (("plain", plain), ("attributes", varied)):
+        said = [row["output"] for row in _even(made, rows)]
+        yield name, (rows, near_share(said), *occupied(said))
 
 
 def _even(made: list[dict[str, Any]], rows: int) -> list[dict[str, Any]]:

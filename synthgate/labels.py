@@ -107,12 +107,15 @@ class Label(msgspec.Struct, frozen=True):
 class Said:
     """What each reviewer said about each row id, as it is added line by line.
 
-    `changed` counts the verdicts of a log that a reviewer took back with a later line.
+    `changed` counts the verdicts of a log that a reviewer took back with a later line, `to_pass`
+    those of them that became a pass; `looked` has the longest look of a reviewer at a row, in
+    milliseconds, by (row id, reviewer).
     """
 
     def __init__(self) -> None:
         self.by_id: dict[str, dict[str, Label]] = {}
-        self.changed = 0
+        self.changed = self.to_pass = 0
+        self.looked: dict[tuple[str, str], int] = {}
 
     def add(self, row: Row, label: Label, *, chained: bool = False) -> bool:
         """Add one label; return False where it says again what is known.
@@ -120,11 +123,15 @@ class Said:
         In a log the later line counts. In a plain file there is no later: `InputError` is raised
         where a line contradicts another one of its reviewer.
         """
+        if type(ms := label.more.get("ms")) is int and ms >= 0:
+            at = label.id, label.reviewer
+            self.looked[at] = max(ms, self.looked.get(at, 0))
         if chained:
             before = self.by_id.setdefault(label.id, {}).get(label.reviewer)
             self.by_id[label.id][label.reviewer] = label
             taken_back = before is not None and before.verdict not in (label.verdict, "skip")
             self.changed += taken_back
+            self.to_pass += taken_back and label.verdict == "pass"
             return True
         known = self.by_id.setdefault(label.id, {}).setdefault(label.reviewer, label)
         if known.verdict != label.verdict:

@@ -87,6 +87,29 @@ def test_own_models_need_a_reason_and_an_audit_of_their_own(
     assert {row["_synthgate"]["generator"] for row in marked} == {"tuned-7b"}
 
 
+@pytest.mark.parametrize(
+    ("said", "code"), [("own = true", 3), ('tuned_on = ["real.jsonl"]', 3), ("own = false", 0)]
+)
+def test_a_model_that_the_configuration_calls_our_own(
+    here: Path, capfd: pytest.CaptureFixture[str], said: str, code: int
+) -> None:
+    """`own` and `tuned_on` of `[models]` count as `--own-model` does, by the name as it is."""
+    name = "org/tuned[7b]"
+    Path("synthgate.toml").write_text(f'[models."{name}"]\n{said}\n')
+    auditing.rows(here, "own.jsonl", ["x", "y"], generator=name)
+    assert blend("syn.jsonl", "own.jsonl") == code
+    assert (f"own.jsonl:1: {name} is a model of our own" in capfd.readouterr().err) == bool(code)
+    assert Path("out.jsonl").exists() == (not code)
+    assert blend("syn.jsonl") == 0  # the rows of other models are none of its business
+    certify(here, here / "syn.jsonl").rename("others.json")
+    certify(here, here / "own.jsonl").rename("own.json")
+    named = ("--certificate", "others.json", "--own-certificate", "own.json")
+    if code:
+        allowed = ("syn.jsonl", "own.jsonl", "--allow-own-model", "a try", *named)
+        assert blend(*allowed, audited=True) == 0
+        assert overrides() == {"", "own model: a try"}
+
+
 def test_a_stand_in_needs_a_leak_check(here: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """A row made in place of a real one is refused until a leak check has passed it."""
     auditing.rows(here, "syn.jsonl", range(20), source="stand-in")

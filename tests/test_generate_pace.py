@@ -43,42 +43,6 @@ class Clock:
 # --- slots ------------------------------------------------------------------------------
 
 
-def test_one_cut_for_a_burst() -> None:
-    """429 to calls that had begun before the cut, or within a second of it, cut only once."""
-    clock = Clock()
-    slots = Slots(64, clock)
-    clock.now = 10.0
-    for began in (3.0, 4.0, 9.9):
-        slots.refused(began)
-    assert slots.limit == 48
-    clock.now = 10.5
-    slots.refused(10.2)
-    assert slots.limit == 48
-    clock.now = 11.5
-    slots.refused(9.0)  # began before the cut
-    assert slots.limit == 48
-    slots.refused(11.2)
-    assert slots.limit == 36
-
-
-def test_the_limit_stays_in_its_bounds() -> None:
-    """However often a server refuses, one call is left; however well it goes, never too many."""
-    clock = Clock()
-    slots = Slots(4, clock)
-    for second in range(2, 60, 2):
-        clock.now = float(second)
-        slots.refused(clock.now - 0.1)
-    assert slots.limit == 1
-    for _ in range(24):
-        slots.went_well()
-    assert slots.limit == 1
-    slots.went_well()
-    assert slots.limit == 2
-    for _ in range(1000):
-        slots.went_well()
-    assert slots.limit == 4
-
-
 @given(st.lists(st.booleans(), max_size=60), st.integers(1, 5))
 def test_slots_are_never_oversold(firsts: list[bool], most: int) -> None:
     """No more calls than slots are in flight at any moment, and every one that waits gets in."""

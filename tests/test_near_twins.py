@@ -6,10 +6,12 @@ import random
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
 
 from synthgate.near.kin import Kin, kin, texts_of
 from synthgate.near.scan import Texts
-from synthgate.near.twins import candidates, twins
+from synthgate.near.twins import _Index, candidates, twins
 
 NEAR = 0.8
 WORDS = [f"w{n}" for n in range(300)]
@@ -71,8 +73,8 @@ def test_near_copies_are_found_and_nothing_else() -> None:
 def sought(digests: np.ndarray, order: list[int]) -> tuple[set[int], int]:
     """Which of the rows that all share one key are compared with the last, by their digests."""
     count = len(order)
-    keys = np.full((count + 1, 1), 7, np.uint32), np.zeros((count + 1, 1), np.uint8)
-    known = Kin(1.0, digests[[*order, count]], np.ones(count + 1, bool), [keys])
+    keys, sketch = np.full((count + 1, 1), 7, np.uint32), np.zeros((count + 1, 1), np.uint8)
+    known = Kin(1.0, digests[[*order, count]], np.ones(count + 1, bool), [keys], [sketch])
     ((ones, others),) = candidates(known, np.arange(count), np.array([count]))
     return set(known.digests[ones].tolist()), int(others.max())
 
@@ -85,6 +87,19 @@ def test_the_order_of_rows_decides_nothing() -> None:
     for seed in range(3):
         order = random.Random(seed).sample(range(100), 100)
         assert sought(digests, order) == (wanted, 100)
+
+
+@given(st.lists(st.integers(0, 30), max_size=60), st.lists(st.integers(0, 30), max_size=200))
+def test_who_shares_a_key(ours: list[int], theirs: list[int]) -> None:
+    """All pairs of the two kinds with one key, and no other, in whatever order they lie."""
+    keys = np.array([*theirs, *ours], np.uint32)
+    first, second = np.arange(len(theirs)), np.arange(len(theirs), len(keys))
+    for flipped in (first, first[::-1]):
+        index = _Index(keys, flipped, second)
+        found = index.sharing(0, second)
+        pairs = {(a, b) for a in second.tolist() for b in first.tolist() if keys[a] == keys[b]}
+        assert len(found) == len(pairs) or max(map(theirs.count, ours)) > 64
+        assert set(map(tuple, found.tolist())) <= pairs
 
 
 def test_the_texts_of_any_shape() -> None:

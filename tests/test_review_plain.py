@@ -43,6 +43,18 @@ def test_keys_come_as_lines_where_there_is_no_terminal(tmp_path: Path) -> None:
     assert (dry.code, len(logged(tmp_path / "log.jsonl", plan))) == (2, 6)
 
 
+@pytest.mark.parametrize("flag", ["-o", "--output", "--rejects", "--shard-rows", "--seed"])
+def test_a_review_has_no_options_that_do_nothing(tmp_path: Path, flag: str) -> None:
+    """What `audit review` does not use is not in its help, and is refused instead of ignored."""
+    drawn(tmp_path, ROWS, *few(ROWS))
+    page = synthgate("audit", "review", "--help").out.decode()
+    assert "--labels FILE" in page and f"{flag} " not in page and f"{flag}," not in page
+    review = "audit review sample.jsonl --plan plan.json --labels log.jsonl --reviewer ann"
+    done = synthgate(*review.split(), flag, "1", stdin=b"p\n", cwd=tmp_path)
+    assert (done.code, "No such option" in done.err) == (2, True)
+    assert not (tmp_path / "log.jsonl").exists()
+
+
 @pytest.mark.parametrize("name", ["rows.jsonl", "sample.jsonl", "plain.jsonl", "cut.jsonl"])
 def test_a_file_that_is_no_log_is_not_touched(tmp_path: Path, name: str) -> None:
     """Rows, samples and plain label lines named as the log end with 4, and keep every byte."""

@@ -170,7 +170,8 @@ def _parameters(spec: Command) -> list[inspect.Parameter]:
     for group in (*spec.groups, Streams):
         for name, each in flags_of(group).items():
             found.setdefault(name, each)
-    parameters = [_parameter(name, *each) for name, each in found.items()]
+    shown = (item for item in found.items() if item[0] not in spec.without)
+    parameters = [_parameter(name, *each) for name, each in shown]
     return sorted(parameters, key=lambda each: each.name != "inputs")
 
 

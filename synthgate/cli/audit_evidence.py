@@ -12,6 +12,7 @@ from synthgate.cli.audit_import import read_plan_of
 from synthgate.cli.audit_terms import check_ledger, deciding, gold_ids, outside_nonce
 from synthgate.errors import InputError, Stale, UsageError
 from synthgate.jsonl import Source, read_file
+from synthgate.review.items import parts
 from synthgate.rows import Row
 from synthgate.sample import (
     AuditPlan,
@@ -33,11 +34,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What a verdict rests on; `ids` are those of the set, sorted."""
+    """What a verdict rests on; `ids` are those of the set, sorted.
+
+    `characters` has the length of the sampled rows, by id.
+    """
 
     drawn: Drawn
     labels: Labels
     ids: Sequence[bytes]
+    characters: dict[str, int]
     gold: tuple[str, ...]
     signer: str
     on_record: bool
@@ -56,7 +61,9 @@ def gather(io: Session, policy: AuditPolicy, source: Source) -> Evidence:
     gold = _gold(io, policy, plan)
     _check_nonce(policy, plan)
     bare: list[str] = []
-    frozen = freeze_rows(_noting(io.watched(iter(source)), bare), terms_of(plan).fields)
+    characters = dict.fromkeys(plan.sample, 0)
+    rows = _measured(_noting(io.watched(iter(source)), bare), characters)
+    frozen = freeze_rows(rows, terms_of(plan).fields)
     if not frozen.ids:
         raise InputError("no rows: there is nothing to release")
     drawn = check_set(plan, frozen, policy.plan, gold)
@@ -69,7 +76,7 @@ def gather(io: Session, policy: AuditPolicy, source: Source) -> Evidence:
     labels = _labels(io, policy, plan)
     signer = _signer(io, policy) if policy.allowed_signers else ""
     _require(plan, policy, labels, signer=bool(signer), recorded=recorded)
-    return Evidence(drawn, labels, frozen.ids, gold, signer, recorded)
+    return Evidence(drawn, labels, frozen.ids, characters, gold, signer, recorded)
 
 
 def _noting(rows: Iterator[Row], bare: list[str]) -> Iterator[Row]:
@@ -77,6 +84,14 @@ def _noting(rows: Iterator[Row], bare: list[str]) -> Iterator[Row]:
     for row in rows:
         if not bare and row.provenance.synthetic and not row.provenance.verified_by:
             bare.append(f"{row.file}:{row.line}")
+        yield row
+
+
+def _measured(rows: Iterator[Row], characters: dict[str, int]) -> Iterator[Row]:
+    """Pass the rows on and note how much there is to read in those of the sample."""
+    for row in rows:
+        if row.id in characters:
+            characters[row.id] = sum(len(part.text) for part in parts(row.value))
         yield row
 
 

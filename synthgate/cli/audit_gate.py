@@ -119,7 +119,7 @@ def _gate(io: Session, policy: AuditPolicy, source: Source, proofs: list[Output]
     evidence = gather(io, policy, source)
     found = assess(evidence.drawn, evidence.labels, evidence.gold)
     verdict = found.verdict.verdict
-    io.manifest.findings = report(evidence.plan, evidence.labels, found)
+    io.manifest.findings = report(evidence.plan, evidence.labels, found, evidence.characters)
     io.manifest.findings |= {"signed_by": evidence.signer, "on_record": evidence.on_record}
     if policy.calibration:
         calibrate(io, policy, evidence.drawn, evidence.labels)
@@ -146,7 +146,7 @@ def _release(
     io.settle(_marked(_noting(decisions, ids, removed), policy.unverified))
     digest, released = set_digest(without(ids, removed)), len(ids) - removed.total()
     io.manifest.findings |= {"released": released, "released_digest": digest}
-    document = certificate(evidence.plan, evidence.labels, found, released, digest)
+    document = certificate(evidence.plan, evidence.labels, found, io.manifest.findings)
     return {
         **document,
         "labels_signed_by": evidence.signer,

@@ -71,12 +71,22 @@ def _beside(report: Report) -> Iterator[str]:
     """Yield what a reader should know whatever the verdict: attempts, and how two people agree."""
     if report["attempt"] > 1 and report["verdict"] != "PASS":
         yield f"attempt {report['attempt']} on this lineage"
+    if text := _taken_back(report):
+        yield text
+    yield from (f"warning: {text}" for text in report["warnings"])
     if found := report["agreement"]:
         same = found["both_pass"] + found["neither"]
         yield (
             f"two reviewers: the same of {same} of {found['pairs']} pairs "
             f"({found['both_pass']} pass, {found['neither']} not), AC1 {found['ac1']:.2f}"
         )
+
+
+def _taken_back(report: Report) -> str:
+    """Return how many verdicts reviewers took back, "" where they took back none."""
+    changed, passed = report.get("verdicts_changed", 0), report.get("changed_to_pass", 0)
+    said = f"verdicts taken back by who gave them: {changed}, {passed} of them became a pass"
+    return said if changed else ""
 
 
 def _write(io: Session, policy: AuditPolicy, path: str, data: bytes) -> None:

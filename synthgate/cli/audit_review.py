@@ -30,6 +30,7 @@ COMMAND = Command(
     groups=(Shaping,),
     fields=("plan", "labels", "reviewer", "html", "all_waiting", "edits", "rows", "reason"),
     table="audit",
+    without=("output", "shard_rows", "rejects", "seed"),  # verdicts go to the log, or to the page
 )
 
 

@@ -49,6 +49,7 @@ def run(io: Session, policy: BlendPolicy) -> None:
     for side in sides:
         side.drop(over_caps(side.table(), wish.caps), "over_cap")
     training, held = _split(io, policy, sides, known)
+    del known  # most of what a guard against near repeats holds
     mixes = {"output": blend(*training, wish)}
     if held:
         mixes["validation"] = blend(*held, held_back(wish))

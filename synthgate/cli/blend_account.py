@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from synthgate.stages.blend import Mixed
 
 _SHOWN = 20
+_ROWS = 1 << 16  # counted at a time
 Account = dict[str, Any]
 
 
@@ -101,7 +102,8 @@ class _Fates:
 
     def whole(self) -> Account:
         """Return the account of the side, bad lines too."""
-        found = self.by(np.zeros(len(self._uses), np.uint32), ("",)).get("", _account_of([], []))
+        all_one = np.broadcast_to(np.uint8(0), len(self._uses))
+        found = self.by(all_one, ("",)).get("", _account_of([], 0, 0))
         if self._bad:
             found["in"] += self._bad
             found["dropped"]["bad_line"] = self._bad
@@ -109,21 +111,28 @@ class _Fates:
 
     def by(self, keys: Any, names: Sequence[str]) -> dict[str, Account]:
         """Return the account of each name that has rows."""
-        order = np.argsort(keys, kind="stable")
-        ends = np.cumsum(np.bincount(keys, minlength=len(names)))
-        found = {}
-        for number, rows in enumerate(np.split(order, ends[:-1])):
-            if len(rows):
-                found[names[number]] = _account_of(self._reasons[rows], self._uses[rows])
+        shape = len(names), len(REASONS)
+        counts, uses = np.zeros(shape, np.int64), np.zeros((len(names), 2), np.int64)
+        for start in range(0, len(keys), _ROWS):
+            rows = slice(start, start + _ROWS)
+            key, used = keys[rows].astype(np.int64), self._uses[rows]
+            np.add.at(counts, (key, self._reasons[rows]), 1)
+            np.add.at(uses, key, np.stack([used, used > 0], 1))
+        found = {
+            name: _account_of(counts[number].tolist(), *uses[number].tolist())
+            for number, name in enumerate(names)
+            if counts[number].any()
+        }
         return dict(sorted(found.items()))
 
 
-def _account_of(reasons: Any, uses: Any) -> Account:
-    """Return the account of some rows, or raise if one of them is neither used nor dropped."""
-    counts = np.bincount(reasons, minlength=len(REASONS)).tolist() if len(reasons) else []
+def _account_of(counts: Sequence[int], out: int, used: int) -> Account:
+    """Return the account of some rows, or raise if one of them is neither used nor dropped.
+
+    `counts` are those of the rows by their reasons, `out` their uses, `used` the rows with any.
+    """
     dropped = {REASONS[at]: count for at, count in enumerate(counts) if at and count}
-    out = int(np.sum(uses))
-    repeats = out - int(np.count_nonzero(uses))
-    if len(reasons) + repeats != out + sum(dropped.values()):
-        raise RuntimeError(f"blend lost rows: {len(reasons)} in, {out} out, {dropped} dropped")
-    return {"in": len(reasons), "out": out, "repeats": repeats, "dropped": dropped}
+    rows, repeats = sum(counts), out - used
+    if rows + repeats != out + sum(dropped.values()):
+        raise RuntimeError(f"blend lost rows: {rows} in, {out} out, {dropped} dropped")
+    return {"in": rows, "out": out, "repeats": repeats, "dropped": dropped}

@@ -58,8 +58,9 @@ class Guards:
         said = row.provenance
         own = self._own.get(said.generator)
         if own is None:
-            name, patterns = said.generator, self._own_models
-            own = self._own[name] = any(fnmatchcase(name, pattern) for pattern in patterns)
+            name, known = said.generator, self._own_models
+            own = any(name == each or fnmatchcase(name, each) for each in known)
+            self._own[name] = own
         guard_synthetic(row, self._policy, own)
         if said.needs == "human" and not self._waiting:
             self._waiting = f"{row.file}:{row.line}"
@@ -159,10 +160,10 @@ class Guards:
         """Return the real rows that are a synthetic one byte for byte: equal ids, equal lots."""
         real, synthetic = self._sides
         lots, ours = synthetic.lots, real.lots
-        order = np.argsort(lots, kind="stable")
-        at = np.minimum(np.searchsorted(lots, ours, sorter=order), max(0, len(lots) - 1))
-        found = {}
-        for number in np.flatnonzero(lots[order[at]] == ours).tolist():
+        order = np.argsort(lots, kind="stable").astype(np.uint32)
+        lots, found = lots[order], {}
+        at = np.minimum(np.searchsorted(lots, ours), max(0, len(lots) - 1)).astype(np.uint32)
+        for number in np.flatnonzero(lots[at] == ours).tolist():
             row, other = real.row(number), int(order[at[number]])
             if not real.reasons[number] and synthetic.row(other).id == row.id:
                 found[number] = f"is also {synthetic.place(other)}", row.id

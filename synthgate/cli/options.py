@@ -97,7 +97,7 @@ class Command:
 
     `fields` picks the settings of the stage's policy that this command has as flags; `table` is
     the policy's name where it is not the stage's; `config_input` says that the command's one
-    argument is the configuration file.
+    argument is the configuration file; `without` are shared options that would do nothing.
     """
 
     stage: str
@@ -105,3 +105,4 @@ class Command:
     fields: tuple[str, ...] | None = None
     table: str = ""
     config_input: bool = False
+    without: tuple[str, ...] = ()

@@ -11,7 +11,7 @@ import numpy as np
 from synthgate.formats import dig
 from synthgate.jsonl import Recall, Source
 from synthgate.mixing.choice import REASONS
-from synthgate.mixing.table import Table, table
+from synthgate.mixing.table import Table, listed, table
 from synthgate.near.scan import Texts
 from synthgate.provenance import emit, read, splice
 from synthgate.rows import Row, lot
@@ -38,8 +38,23 @@ class Names:
         return iter(self._numbers)
 
 
+class Numbers:
+    """Numbers that take as few bytes each as the largest of them needs."""
+
+    def __init__(self) -> None:
+        self.values = array("B")
+
+    def append(self, number: int) -> None:
+        """Add a number of at most 32 bits."""
+        try:
+            self.values.append(number)
+        except OverflowError:
+            self.values = array("H" if self.values.typecode == "B" else "I", self.values)
+            self.append(number)
+
+
 class Side:
-    """The rows of one side: about 40 bytes each, their lines stay where they are.
+    """The rows of one side: about 30 bytes each, their lines stay where they are.
 
     `by` names the field of the slices; `slices` are shared with the other side; `lengths` says
     that characters are counted, and `alike` that a stamp is known without the row's fields.
@@ -59,7 +74,7 @@ class Side:
         self._unstamped = UNSTAMPED if alike else OTHER
         self._recall = Recall(source) if source else None
         self._slice_names, self._source_names = slices, Names()
-        self._lots, self._sources, self._slices = array("Q"), array("I"), array("I")
+        self._lots, self._sources, self._slices = array("Q"), Numbers(), Numbers()
         self._sizes = array("I") if lengths else None
         self._kinds, self._flags = bytearray(), bytearray()
         self.reasons = np.zeros(0, np.uint8)
@@ -111,8 +126,10 @@ class Side:
 
     def dropped(self) -> Iterator[tuple[int, str]]:
         """Yield (number, reason) of the rows that were taken out, by lot."""
+        if not self.reasons.any():
+            return
         order = self.whole().order()
-        for number in order[self.reasons[order] > 0].tolist():
+        for number in listed(order[self.reasons[order] > 0]):
             yield number, REASONS[self.reasons[number]]
 
     @property
@@ -128,15 +145,15 @@ class Side:
     def table(self) -> Table:
         """Return what is known of the rows that are still in."""
         found = table(
-            self._lots, self.line, self._sources, self._slices, self._sizes or (),
+            self._lots, self.line, self._sources.values, self._slices.values, self._sizes or (),
             self.source_names, self.slice_names,
         )  # fmt: skip
-        return found.take(np.flatnonzero(self.reasons == 0))
+        return found.take(np.flatnonzero(self.reasons == 0)) if self.reasons.any() else found
 
     def whole(self) -> Table:
         """Return what is known of all rows, dropped ones too."""
         return table(
-            self._lots, self.line, self._sources, self._slices,
+            self._lots, self.line, self._sources.values, self._slices.values,
             source_names=self.source_names, slice_names=self.slice_names,
         )  # fmt: skip
 

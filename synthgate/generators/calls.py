@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from synthgate.errors import SynthgateError
 from synthgate.generators import Bench, Request
-from synthgate.generators.concurrency import Slots
+from synthgate.generators.concurrency import BURST, Slots
 from synthgate.generators.faults import Reply, again, futile, pause, throttled
 from synthgate.generators.pacing import Pace
 from synthgate.generators.record import Sampling
@@ -47,7 +47,7 @@ class Calls:
         self.breaker = Breaker(max(policy.stall, policy.timeout + 1), policy.concurrency)
         words = bench.journal.dialect(policy.model) if bench.journal else ""
         self._dialect = spoken(words, policy.schema_dialect)
-        self._not_before = 0.0
+        self._not_before = self._held_until = 0.0
         self._stop: SynthgateError | None = None
         self._stopped = asyncio.Event()
 
@@ -125,6 +125,10 @@ class Calls:
     async def _turn(self, estimate: Usage) -> None:
         """Wait for the pace that the server and the user ask for."""
         self._check()
+        while (held := self._held_until - time.monotonic()) > 0:
+            self._meter.wait("the server, which refuses many calls", held)
+            self._show()
+            await self._nap(held)
         for what, seconds in (
             ("the server, which asks for a pause", self._not_before - time.monotonic()),
             ("--rpm", self._calls_a_minute.delay(1, time.monotonic())),
@@ -142,9 +146,10 @@ class Calls:
         self._tokens_a_minute.correct(actual.total - estimate.total)
         self.breaker.heard(reply.cause)
         if throttled(reply):
-            self._slots.refused(admitted)
+            if self._slots.refused(admitted):
+                self._held_until = time.monotonic() + BURST
         elif not reply.cause:
-            self._slots.went_well()
+            self._slots.went_well(admitted)
 
     def _show(self) -> None:
         meter, spent = self._meter, self._spending.spent

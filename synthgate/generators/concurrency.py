@@ -1,6 +1,8 @@
 """How many calls are in flight at a time: less after a burst of 429, slowly more while all is well.
 
-Additive increase, multiplicative decrease, as TCP does (Jacobson, 1988): one cut for each burst.
+One cut for each burst, as TCP does (Jacobson, 1988). A burst is more than the odd 429 of a server
+that sheds load whatever comes: cut for each of those, calls fall to one at a time, and the server
+refuses as large a share of them as before.
 """
 
 from __future__ import annotations
@@ -11,8 +13,10 @@ from collections import deque
 from collections.abc import Callable
 
 _CUT = 0.75
-_WELL = 25  # successes before one more call is let in
-_BURST = 1.0  # seconds; refusals that close together are one burst
+_WELL = 25  # successes in a row before more calls are let in
+_MORE = 16  # of so many calls in flight one more, and one at least
+_LOOK, _REFUSED = 25, 7  # a burst: more than a quarter of the last calls, refused
+BURST = 0.5  # seconds; refusals that close together are one burst, and no call starts in it
 
 
 class Slots:
@@ -25,6 +29,7 @@ class Slots:
         self._now = now
         self._cut_at = float("-inf")
         self._well = 0
+        self._refused: deque[bool] = deque(maxlen=_LOOK)  # of calls begun since the last cut
 
     async def take(self, *, first: bool = False) -> None:
         """Wait for a slot; `first` goes ahead of all that wait."""
@@ -43,23 +48,31 @@ class Slots:
         self.in_flight -= 1
         self._wake()
 
-    def refused(self, admitted: float) -> None:
-        """Cut the limit after a 429 to a call that began at `admitted`, once for each burst.
+    def refused(self, admitted: float) -> bool:
+        """Take note of a 429 to a call that began at `admitted`; cut the limit once for a burst.
 
-        Calls that had begun before the last cut say nothing about the new limit.
+        Calls that had begun before the last cut say nothing about the new limit. Tells whether
+        there was a cut.
         """
         now = self._now()
         self._well = 0
-        if admitted > self._cut_at and now >= self._cut_at + _BURST:
-            self._cut_at = now
-            self.limit = max(1, int(self.limit * _CUT))
+        if admitted > self._cut_at:
+            self._refused.append(True)
+        if sum(self._refused) < _REFUSED or now < self._cut_at + BURST:
+            return False
+        self._cut_at = now
+        self._refused.clear()
+        self.limit = max(1, int(self.limit * _CUT))
+        return True
 
-    def went_well(self) -> None:
-        """Let one more call in after 25 successes."""
+    def went_well(self, admitted: float) -> None:
+        """Let more calls in after 25 successes without a 429 between."""
+        if admitted > self._cut_at:
+            self._refused.append(False)
         self._well += 1
         if self._well >= _WELL and self.limit < self.most:
             self._well = 0
-            self.limit += 1
+            self.limit = min(self.most, self.limit + max(1, self.limit // _MORE))
             self._wake()
 
     def _wake(self) -> None:

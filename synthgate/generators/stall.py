@@ -23,7 +23,7 @@ class Breaker:
     ) -> None:
         self._seconds, self._now = seconds, now
         self._most = max(_IN_A_ROW, 2 * concurrency)
-        self._since = now()
+        self._since = self._waited_until = now()
         self._busy = 0
         self._answered = False
         self._row: tuple[str, int] = ("", 0)
@@ -40,8 +40,14 @@ class Breaker:
         self._busy -= 1
 
     def waited(self, seconds: float) -> None:
-        """Do not count a wait that the user asked for, with a limit of calls or tokens."""
-        self._since += seconds
+        """Do not count a wait that was asked for, by the user's limits or by the server.
+
+        Many calls wait at once: the time that they wait together counts once.
+        """
+        now = self._now()
+        until = now + seconds
+        self._since += max(0.0, until - max(now, self._waited_until))
+        self._waited_until = max(until, self._waited_until)
 
     def heard(self, cause: str) -> None:
         """Take note of a reply: `cause` is what went wrong, "" for an answer of whatever kind."""

@@ -12,7 +12,7 @@ from synthgate.jsonl.shelf import Shelf
 
 
 class Recall:
-    """The lines of the rows of a source, by their number from 0: 24 bytes a row held.
+    """The lines of the rows of a source, by their number from 0: 16 bytes a row held.
 
     Plain files and what was kept of stdin are read where the rows lie; the rows of compressed
     files and of arrays are put aside. A line that is not what it was is an error, so that nothing
@@ -23,24 +23,28 @@ class Recall:
         self._source = source
         self._shelf = Shelf()
         self._digests = array("Q")  # keyed by the process: nobody can prepare a line to collide
-        self._numbers = array("I")
+        self._runs, self._ahead = array("Q"), array("q")  # where lines fall behind rows, by what
         self._bounds: list[tuple[int, int]] = []
         self._firsts: list[int] = []
         self._handles: list[int] = []
 
     def __len__(self) -> int:
-        return len(self._numbers)
+        return len(self._digests)
 
     def note(self, raw: bytes, line: int) -> None:
         """Take down the row that the source has just yielded."""
+        ahead = line - len(self._digests)
+        if not self._ahead or self._ahead[-1] != ahead:
+            self._runs.append(len(self._digests))
+            self._ahead.append(ahead)
         self._digests.append(hash(raw) & 0xFFFFFFFFFFFFFFFF)
-        self._numbers.append(line)
         if not self._source.places[-1].seekable:
             self._shelf.put(raw)
 
     def place(self, number: int) -> tuple[str, int]:
         """Return (file, line) of a row."""
-        return self._source.streams[self._file(number)].path, self._numbers[number]
+        line = number + self._ahead[bisect_right(self._runs, number) - 1]
+        return self._source.streams[self._file(number)].path, line
 
     def line(self, number: int) -> bytes:
         """Return the line of a row as it was read, or raise `InputError` where it has changed."""

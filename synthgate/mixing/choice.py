@@ -24,12 +24,15 @@ def over(order: Array, keys: Array, most: Mapping[int, int]) -> Array:
 
 
 def ranked(keys: Array) -> Array:
-    """Return how many equal keys stand before each: int64."""
-    by_key = np.argsort(keys, kind="stable")
-    fresh = np.flatnonzero(np.diff(keys[by_key].astype(np.int64), prepend=-1))
-    counts = np.diff(np.append(fresh, len(keys)))
-    found = np.empty(len(keys), np.int64)
-    found[by_key] = np.arange(len(keys)) - np.repeat(fresh, counts)
+    """Return how many equal keys stand before each: uint32."""
+    count = np.arange(len(keys), dtype=np.uint32)
+    if not keys.max(initial=0):
+        return count
+    by_key = np.argsort(keys, kind="stable").astype(np.uint32)
+    ordered = keys[by_key]
+    fresh = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1])).astype(np.uint32)
+    found = np.empty(len(keys), np.uint32)
+    found[by_key] = count - np.repeat(fresh, np.diff(np.append(fresh, len(keys))))
     return found
 
 
@@ -40,11 +43,12 @@ def uses(order: Array, keys: Array, quotas: Mapping[int, int]) -> Array:
     most one.
     """
     size = int(keys.max(initial=0)) + 1
-    wanted = np.zeros(size, np.int64)
+    wanted = np.zeros(size, np.uint32)
     for key, quota in quotas.items():
         wanted[key] = quota
     chosen = keys[order]
-    whole, rest = np.divmod(wanted, np.maximum(np.bincount(chosen, minlength=size), 1))
+    counts = np.bincount(chosen, minlength=size).astype(np.uint32)
+    whole, rest = np.divmod(wanted, np.maximum(counts, 1))
     found = np.zeros(len(keys), np.uint32)
     found[order] = whole[chosen] + (ranked(chosen) < rest[chosen])
     return found

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from synthgate.mixing.table import Table
+from synthgate.mixing.table import Table, listed
 
 Array = Any
 Use = tuple[int, int]
@@ -80,17 +80,17 @@ def in_turn(side: Table, order: Array, uses: Array) -> Iterator[Use]:
     """Yield (number, copy) of all uses of the rows of a side, its sources in turns."""
     chosen = order[uses[order] > 0]
     sources = np.unique(side.sources[chosen]).tolist()
+    if len(sources) == 1:
+        return _rounds(side, chosen, uses)
     sources.sort(key=side.source_names.__getitem__)
     parts = [chosen[side.sources[chosen] == source] for source in sources]
-    if len(parts) == 1:
-        return _rounds(side, parts[0], uses)
     counts = [int(uses[part].sum()) for part in parts]
     return _turns([_rounds(side, part, uses) for part in parts], counts)
 
 
 def _rounds(side: Table, places: Array, uses: Array) -> Iterator[Use]:
-    for copy in range(int(uses[places].max(initial=0))):
-        for number in side.numbers[places[uses[places] > copy]].tolist():
+    for copy in range(int(uses.max(initial=0))):
+        for number in listed(side.numbers[places[uses[places] > copy]]):
             yield number, copy
 
 

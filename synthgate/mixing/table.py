@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,11 +13,12 @@ from synthgate.near.tokens import mix
 
 Array = Any  # numpy arrays: their element types are named where it matters
 Line = Callable[[int], bytes]
+_AT_A_TIME = 4_096
 
 
 @dataclass(frozen=True)
 class Table:
-    """The rows of one side: lots uint64, sources and slices as numbers of their names, uint32.
+    """The rows of one side: lots uint64, sources and slices as numbers of their names, unsigned.
 
     `sizes` (uint32 characters) only where the mix is one of characters; `numbers` (uint32) are
     those that the rows have with the caller, who is asked for their lines by them.
@@ -64,6 +65,12 @@ class Table:
         return self.line(int(self.numbers[place]))
 
 
+def listed(values: Array) -> Iterator[int]:
+    """Yield the elements of an array as Python's own: as objects they would take 36 bytes each."""
+    for start in range(0, len(values), _AT_A_TIME):
+        yield from values[start : start + _AT_A_TIME].tolist()
+
+
 def _ties(values: Array) -> list[tuple[int, int]]:
     """Return (first, past the last) of each run of equal values longer than one."""
     same = np.concatenate(([False], values[1:] == values[:-1], [False])).astype(np.int8)
@@ -75,8 +82,8 @@ def _ties(values: Array) -> list[tuple[int, int]]:
 def table(
     lots: Sequence[int] | array[int],
     line: Line,
-    sources: Sequence[int] = (),
-    slices: Sequence[int] = (),
+    sources: Sequence[int] | array[int] = (),
+    slices: Sequence[int] | array[int] = (),
     sizes: Sequence[int] = (),
     source_names: Sequence[str] = ("",),
     slice_names: Sequence[str] = ("",),
@@ -84,8 +91,10 @@ def table(
     """Return the table of a side; without sources or slices all rows have the first one."""
     count = len(lots)
 
-    def numbered(values: Sequence[int]) -> Array:
-        return np.asarray(values, np.uint32) if len(values) else np.zeros(count, np.uint32)
+    def numbered(values: Sequence[int] | array[int]) -> Array:
+        if not len(values):
+            return np.broadcast_to(np.uint8(0), count)  # takes no memory
+        return np.asarray(values, None if isinstance(values, array) else np.uint32)
 
     return Table(
         np.asarray(lots, np.uint64),

@@ -36,26 +36,29 @@ def texts_of(value: Value) -> Texts:
 class Kin:
     """One entry a row: `digests` uint64, `written` (has it any text) bool.
 
-    `parts` are (band keys uint32, sketches uint8) of the batches, none at a threshold of 0.
+    `bands` and `sketches` are the band keys (uint32) and sketches (uint8) of the batches, none at a
+    threshold of 0.
     """
 
     threshold: float
     digests: Array
     written: Array
-    parts: list[tuple[Array, Array]] = field(default_factory=list)
+    bands: list[Array] = field(default_factory=list)
+    sketches: list[Array] = field(default_factory=list)
 
     def keys(self) -> Iterator[Array]:
         """Yield the keys of each band, uint32."""
-        for band in range(self.parts[0][0].shape[1] if self.parts else 0):
-            yield np.concatenate([keys[:, band] for keys, _ in self.parts])
+        for band in range(self.bands[0].shape[1] if self.bands else 0):
+            yield np.concatenate([keys[:, band] for keys in self.bands])
 
     def sketch(self) -> Array:
-        """Return the sketches of all rows."""
-        return np.concatenate([each for _, each in self.parts] or [np.zeros((0, 0), np.uint8)])
+        """Return the sketches of all rows, from now on in one piece."""
+        self.sketches = [np.concatenate(self.sketches or [np.zeros((0, 0), np.uint8)])]
+        return self.sketches[0]
 
     def likely(self, first: Array, second: Array, sketch: Array) -> Array:
         """Tell of pairs whether they may be near."""
-        if not self.parts:
+        if not self.bands:
             return np.ones(len(first), bool)
         return bands.likely(first, second, sketch, self.threshold)
 
@@ -85,7 +88,9 @@ def kin(texts: Iterable[Texts], threshold: float) -> Kin:
             written.append(len(whole) > 1)
         if threshold:
             shingles = shingled(folded, 2, marked=False)
-            found.parts.append(bands.keys(shingles.shingles, shingles.ends[1::2], threshold))
+            keys, sketch = bands.keys(shingles.shingles, shingles.ends[1::2], threshold)
+            found.bands.append(keys)
+            found.sketches.append(sketch)
     found.digests, found.written = np.asarray(digests), np.frombuffer(written, bool)
     return found
 

@@ -61,9 +61,11 @@ def _attribute(text: str) -> str:
 
 
 def workflow_commands(report: Report) -> str:
-    """Return at most ten workflow commands of GitHub: one for the gate, one for each slice."""
-    kinds = {"STOP": "error", "STALE": "error", "INCOMPLETE": "warning"}
-    shown = sorted(cases(report), key=lambda each: each[1] not in kinds)[:ANNOTATIONS]
+    """Return at most ten workflow commands of GitHub: the gate, what failed, the rest."""
+    kinds = {"STOP": "error", "STALE": "error", "INCOMPLETE": "warning", "WARNING": "warning"}
+    odd = (("reviewers", "WARNING", text) for text in report.get("warnings", ()))
+    gate, *others = cases(report)
+    shown = [gate, *sorted([*others, *odd], key=lambda each: each[1] not in kinds)][:ANNOTATIONS]
     return "".join(
         f"::{kinds.get(verdict, 'notice')} title={_command(f'{verdict}: {name}', title=True)}::"
         f"{_command(words)}\n"
@@ -85,9 +87,13 @@ def summary(report: Report) -> str:
         who = _cell(", ".join(report["reviewers"])[:1000])
         lines += ["| rows | labels | failures | attempt | reviewers |", "|---|---|---|---|---|"]
         lines += [f"| {counts} | {report['attempt']} | {who} |", ""]
+    if changed := report.get("verdicts_changed"):
+        passed = report["changed_to_pass"]
+        lines += [f"Verdicts taken back: {changed}, {passed} of them became a pass.", ""]
+    lines += [f"- Warning: {_cell(text)}" for text in report.get("warnings", ())[:_MOST_ROWS]]
     slices = report.get("slices", ())
     if slices:
-        lines += ["| slice | right | of | verdict |", "|---|---|---|---|"]
+        lines += ["", "| slice | right | of | verdict |", "|---|---|---|---|"]
     for each in slices[:_MOST_ROWS]:
         name = _cell(each["name"])
         lines.append(f"| {name} | {each['right']} | {each['labels']} | {each['verdict'] or '-'} |")

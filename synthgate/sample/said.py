@@ -55,6 +55,17 @@ class Labels:
         """How many verdicts were taken back with a later line."""
         return self._said.changed
 
+    @property
+    def to_pass(self) -> int:
+        """How many verdicts were taken back and became a pass."""
+        return self._said.to_pass
+
+    def looks(self) -> Iterator[tuple[str, str, int]]:
+        """Yield (row id, reviewer, milliseconds of the longest look) of passes with a time."""
+        for (row_id, reviewer), ms in self._said.looked.items():
+            if self._said.by_id[row_id][reviewer].verdict == "pass":
+                yield row_id, reviewer, ms
+
     def of(self, row_id: str) -> dict[str, str]:
         """Return {reviewer: verdict} of one row."""
         return {who: label.verdict for who, label in self._said.by_id.get(row_id, {}).items()}

@@ -13,11 +13,16 @@ import msgspec
 
 from synthgate.rows import Decision, Row
 from synthgate.sample import AuditPlan, Labels
+from synthgate.sample.pace import LEAST, OF_A_CHARACTER, Pace, paces
 from synthgate.sample.verdict import Assessment, GoldFound, SliceFound, Verdict, judge
 from synthgate.stats.interval import share_within
 
 __all__ = ["Verdict", "bound", "certificate", "judge", "release", "report", "without", "words"]
 NOT_WRITTEN = "Nothing was written."
+_SAME = (
+    "lineage", "risk", "policy_digest", "nonce_from", "slices", "gold", "agreement", "reviewers",
+    "verdicts_changed", "changed_to_pass", "pace", "warnings",
+)  # fmt: skip
 
 
 def release(rows: Iterable[Row], verdicts: Mapping[str, str]) -> Iterator[Decision]:
@@ -147,6 +152,17 @@ def _measured(plan: AuditPlan, found: Verdict) -> str:
     )
 
 
+def warnings(found: Iterable[Pace]) -> Iterator[str]:
+    """Yield what is odd about how the labels came about; it decides nothing."""
+    for each in found:
+        if each.too_fast:
+            yield (
+                f"{each.reviewer} passed {each.hasty} of {each.passes} rows faster than they can "
+                f"be read ({LEAST / 1000:g} s, or {OF_A_CHARACTER} ms a character); the median "
+                f"pass took {each.ms:,} ms"
+            )
+
+
 def _percent(share: float) -> str:
     return f"{round(100 * share, 6):g} %"
 
@@ -158,9 +174,14 @@ def _count(number: float, noun: str) -> str:
 # --- documents --------------------------------------------------------------------------
 
 
-def report(plan: AuditPlan, labels: Labels, found: Assessment) -> dict[str, Any]:
-    """Return what a gate says to programs, whatever its verdict."""
-    verdict = found.verdict
+def report(
+    plan: AuditPlan, labels: Labels, found: Assessment, characters: Mapping[str, int]
+) -> dict[str, Any]:
+    """Return what a gate says to programs, whatever its verdict.
+
+    `characters` has the length of sampled rows, by id: how long they take to read.
+    """
+    verdict, pace = found.verdict, list(paces(labels, characters))
     return {
         "verdict": verdict.verdict,
         "words": words(plan, verdict, found),
@@ -184,25 +205,29 @@ def report(plan: AuditPlan, labels: Labels, found: Assessment) -> dict[str, Any]
         "gold": msgspec.to_builtins(found.gold) if found.gold else {},
         "agreement": msgspec.to_builtins(found.agreement) if found.agreement.pairs else {},
         "verdicts_changed": labels.changed,
+        "changed_to_pass": labels.to_pass,
         "reviewers": labels.reviewers,
+        "pace": [msgspec.to_builtins(each) for each in pace],
+        "warnings": list(warnings(pace)),
     }
 
 
 def certificate(
-    plan: AuditPlan, labels: Labels, found: Assessment, released: int, released_digest: str
+    plan: AuditPlan, labels: Labels, found: Assessment, said: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return what a PASS proves, of which set, by whom, and which rows it let through."""
+    """Return what a PASS proves, of which set, by whom, and which rows it let through.
+
+    `said` is the report, with `released` and `released_digest` of what flowed.
+    """
     main = found.main
-    said = report(plan, labels, found)
-    same = ("lineage", "risk", "policy_digest", "nonce_from", "slices", "gold", "agreement")
     return {
         "verdict": found.verdict.verdict,
         "bound": bound(plan),
         "words": said["words"],
         "set_digest": plan.set_digest,
         "rows": plan.rows,
-        "released_digest": released_digest,
-        "released": released,
+        "released_digest": said["released_digest"],
+        "released": said["released"],
         "plan": plan.plan,
         "attempt": plan.attempt,
         "min_pass": plan.min_pass,
@@ -213,8 +238,6 @@ def certificate(
         "labels_failed": main.failures,
         "labels_digest": labels.digest,
         "log_head": labels.head,
-        "verdicts_changed": labels.changed,
-        "reviewers": labels.reviewers,
         "policy": plan.policy,
-        **{name: said[name] for name in same},
+        **{name: said[name] for name in _SAME},
     }
