@@ -1,4 +1,4 @@
-"""How often the narrowing measures fire on real rows, and what they see of rows that have lost tails.
+"""How often narrowing is found in real rows, and how often in rows that have lost their tails.
 
     python benchmarks/narrowing.py null        200 fresh real-versus-real splits a corpus
     python benchmarks/narrowing.py power       10, 30 and 50 % of the tails dropped, three ways
@@ -6,9 +6,9 @@
     python benchmarks/narrowing.py cost        100,000 rows of 150 characters and as many real ones
     python benchmarks/narrowing.py write       what was measured, into docs/evidence.md
 
-Each run is kept in `--cache FILE`, so that a run that was stopped goes on. Tails: `rare wording` are
-the texts that a word bigram model of the real rows finds least likely, `outliers` those that are
-furthest from their five nearest real rows, `topics` whole labels. The data lie in ../shared/data;
+Each run is kept in `--cache FILE`, so that a run that was stopped goes on. Tails: rare wording is
+the texts that a word bigram model of the real rows finds least likely, outliers those that are
+furthest from their five nearest real rows, topics are whole labels. The data lie in ../shared/data;
 stdlib are the sentences of the docstrings of Python's own library.
 """
 
@@ -24,6 +24,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,7 @@ DATA = ROOT.parent / "shared" / "data"
 NAMES = ("compression", "clusters", "words", "neighbours", "lengths", "rare")
 SPLITS = 200
 SIZES = ((100, 300), (400, 1200), (1600, 4800))
+RUNS = {100: 16, 400: 16, 1600: 4}
 DROPPED = (10, 30, 50)
 TAILS = {"lm": "rare wording", "density": "outliers", "topics": "topics"}
 MODELS = ("qwen2.5-coder-0.5b", "smollm2-135m")
@@ -120,7 +122,9 @@ class Texts:
         ends = words.starts + words.lengths
         self.words = [words.flat[a:b].tolist() for a, b in zip(words.starts, ends, strict=True)]
 
-    def measured(self, seed: str, rows: list[int], real: list[int]) -> dict[str, Any]:
+    def measured(
+        self, seed: str, rows: list[int], real: list[int], *, count_holes: bool = False
+    ) -> dict[str, Any]:
         """Return what each measure says of these rows, and how many holes are named."""
         some, others = (Sample([self.texts[row] for row in each]) for each in (rows, real))
         dealt = table(seed, some, others)
@@ -137,7 +141,10 @@ class Texts:
             }
             for measure, each in measured(dealt, vectors, words_of(dealt.texts))
         }
-        return {"measures": found, "holes": len(holes(dealt.texts, vectors, dealt.rows)[0])}
+        return {
+            "measures": found,
+            "holes": len(holes(dealt.texts, vectors, dealt.rows)[0]) if count_holes else 0,
+        }
 
 
 @lru_cache
@@ -175,23 +182,26 @@ class Cache:
 
 
 def null(cache: Cache) -> None:
-    """Compare real rows with other real ones, at three sizes in turn."""
+    """Compare real rows with other real ones; every tenth split is a large one."""
     for split in range(SPLITS):
+        size, real = SIZES[2] if split % 10 == 9 else SIZES[split % 2]
         for name in CORPORA:
-            size, real = SIZES[split % len(SIZES)]
-            cache.get(("null", name, split), partial(_null, name, split, size, real))
+            key = ("null", name, size, split)
+            cache.get(key, partial(_null, name, split, size, real))
 
 
 def _null(name: str, split: int, size: int, real: int) -> Any:
     order = drawn(f"null {split}", len(corpus(name).texts))
-    return corpus(name).measured(f"null {split}", order[:size], order[size : size + real])
+    return corpus(name).measured(
+        f"null {split}", order[:size], order[size : size + real], count_holes=True
+    )
 
 
-def power(cache: Cache, runs: int) -> None:
+def power(cache: Cache) -> None:
     """Compare rows that have lost a part of their tails with real ones."""
-    for run in range(runs):
+    for run in range(max(RUNS.values())):
         for size, real in SIZES:
-            for name in ("clinc150", "banking77"):
+            for name in ("clinc150", "banking77") if run < RUNS[size] else ():
                 wanted = [
                     ("power", name, size, tail, part, run) for tail in TAILS for part in DROPPED
                 ]
@@ -223,14 +233,14 @@ def _likely(texts: Texts, seed: str, real: list[int], pool: list[int]) -> dict[i
         said = [-1, *texts.words[row]]
         single.update(said[1:])
         before.update(said[:-1])
-        pairs.update(zip(said, said[1:], strict=False))
+        pairs.update(pairwise(said))
     total = sum(single.values()) + len(single)
 
     def one(row: int) -> float:
         said = [-1, *texts.words[row]]
         chances = [
             0.6 * pairs[a, b] / max(1, before[a]) + 0.4 * (single[b] + 1) / total
-            for a, b in zip(said, said[1:], strict=False)
+            for a, b in pairwise(said)
         ]
         return float(np.log(chances).mean()) if chances else -99.0
 
@@ -292,13 +302,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=("null", "power", "generated", "cost", "write"))
     parser.add_argument("--cache", type=Path, default=Path("narrowing.jsonl"))
-    parser.add_argument("--runs", type=int, default=20)
     given = parser.parse_args()
     cache = Cache(given.cache)
-    if given.what == "power":
-        power(cache, given.runs)
-    else:
-        {"null": null, "generated": generated, "cost": cost, "write": write}[given.what](cache)
+    steps = {"null": null, "power": power, "generated": generated, "cost": cost, "write": write}
+    steps[given.what](cache)
 
 
 if __name__ == "__main__":

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import sys
+from collections.abc import Callable
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from synthgate.embedders.static import Static
 from synthgate.measures import Sample
-from synthgate.measures.narrowing import narrowing, summary
+from synthgate.measures.deals import table
+from synthgate.measures.narrowing import measured, narrowing, summary
+from synthgate.measures.scripts import languages
+from synthgate.measures.text import words_of
 from synthgate.rows import lot
+from synthgate.verifiers.rules.languages import _identifier
 
 NAMES = ["compression", "clusters", "words", "neighbours", "lengths", "rare"]
 TOPICS = {
@@ -91,6 +102,101 @@ def test_lost_topics_stop_the_gate_and_are_named(halved: dict[str, Any]) -> None
     assert named & {word for topic in ("kitchen", "weather") for word in TOPICS[topic]}
     assert {each["state"] for each in halved["clusters"]} <= {"empty", "thin"}
     assert all(each["examples"] for each in halved["clusters"])
+
+
+def test_without_a_limit_nothing_stops(halved: dict[str, Any]) -> None:
+    """The gate is the user's: the same findings, and no stop."""
+    found = narrowing(mixed(150, 270, ("cards", "travel")), REAL, "seed")
+    assert found["gate"] == {**found["gate"], "limit": None, "stops": False}
+    assert found["measures"] == halved["measures"]
+
+
+def test_a_high_limit_lets_pass(halved: dict[str, Any]) -> None:
+    """Effects below the limit do not stop, however sure they are."""
+    worst = max(each["effect"] for each in halved["measures"] if each["directed"])
+    found = narrowing(mixed(150, 270, ("cards", "travel")), REAL, "seed", limit=worst)
+    assert found["gate"]["stops"] is False
+    assert not any(each["narrower"] for each in found["measures"])
+    assert found["worst"] == halved["worst"]
+
+
+def test_other_words_are_no_narrowing() -> None:
+    """The divergence of words tells sets apart; it alone never calls one narrower."""
+    found = narrowing(
+        Sample(
+            [text.upper().replace("O", "0").replace("E", "3") for text in mixed(150, 210).texts]
+        ),
+        REAL,
+        "seed",
+        limit=0.0,
+    )
+    words = next(each for each in found["measures"] if each["name"] == "words")
+    assert words["outside"]
+    assert words["ratio"] > words["band"][1]
+    assert not words["narrower"]
+
+
+def test_the_order_of_rows_does_not_matter(whole: dict[str, Any]) -> None:
+    """The same rows in another order give the same section, to the last digit."""
+    rows = mixed(150, 210)
+    turned = rows.part(list(range(len(rows.texts)))[::-1])
+    other = REAL.part(list(range(len(REAL.texts)))[::-1])
+    assert narrowing(turned, other, "seed", limit=0.1) == whole
+
+
+def test_fields_are_recalled_by_name() -> None:
+    """A rare value of a field that no row has is named."""
+    labels = {"topic": ["rain"] * 2 + ["card"] * (len(REAL.texts) - 2)}
+    rows = mixed(150, 450)
+    ours = {"topic": ["card"] * len(rows.texts)}
+    found = narrowing(Sample(rows.texts, ours), Sample(REAL.texts, labels), "seed")
+    assert found["rare"]["slices"] == {"topic": {"real": 1, "recalled": 0, "missing": ["rain"]}}
+
+
+def test_without_the_extra_there_are_scripts_and_the_install_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """No language identifier: no languages, why, and scripts as ever."""
+    _identifier.cache_clear()
+    monkeypatch.setitem(sys.modules, "py3langid.langid", None)
+    spoken, why = languages(["one text"], ["another"])
+    _identifier.cache_clear()
+    assert spoken == []
+    assert "pip install 'synthgate[lang]'" in why
+
+
+HOSTILE = [
+    "", " ", "\x00", "\u202e\u200b", "\x1b[31mred", "<script>alert(1)</script>",
+    "=cmd|' /C calc'!A0", "a" * 100_000, "\U000e0041", "\n\n", "日本語", "é", "1", "🙂" * 50,
+]  # fmt: skip
+
+
+@settings(max_examples=6)
+@given(
+    st.lists(st.sampled_from(HOSTILE), min_size=20, max_size=40),
+    st.lists(st.sampled_from(HOSTILE) | st.text(max_size=10), min_size=60, max_size=80),
+)
+def test_hostile_text_is_measured(rows: list[str], real: list[str]) -> None:
+    """Any text: no error, no warning, finite numbers, and JSON in which no text is too long."""
+    found = narrowing(Sample(rows), Sample(real), "seed", limit=0.1)
+    said = json.dumps(found, allow_nan=False)
+    assert len(said) < 200_000
+    for each in found["measures"]:
+        assert each["low"] <= each["ratio"] <= each["high"]
+        assert 0 <= each["band"][0] <= 1 <= each["band"][1]
+
+
+def test_real_rows_of_a_corpus_are_not_narrower(shared: Callable[[str], Path]) -> None:
+    """Twelve disjoint splits of real questions of a bank: nothing is narrower than the rest."""
+    with shared("banking77/train.csv").open(newline="", encoding="utf-8") as file:
+        texts = [row["text"] for row in csv.DictReader(file)]
+    texts = sorted(dict.fromkeys(texts), key=lambda text: lot("null", text))
+    for at in range(0, 12 * 400, 400):
+        rows, real = texts[at : at + 100], texts[at + 100 : at + 400]
+        dealt = table("seed", Sample(rows), Sample(real))
+        embedded = Static().embed(dealt.texts)
+        for measure, found in measured(dealt, embedded, words_of(dealt.texts)):
+            assert not (measure.directed and found.narrower(0.0)), measure.name
 
 
 def test_too_few_rows_are_said_to_be_too_few() -> None:

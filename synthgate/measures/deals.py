@@ -17,7 +17,7 @@ from synthgate.rows import lot
 if TYPE_CHECKING:
     from synthgate.clusters import Numbers
 
-DEALS = 60
+DEALS = 40
 MOST = 2000
 """Rows of a part at most."""
 
