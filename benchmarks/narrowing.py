@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from narrowing_tables import TAILS, counted, put, tables
 
 from synthgate.embedders.static import Static
 from synthgate.measures import Sample
@@ -41,12 +42,12 @@ from synthgate.rows import lot
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT.parent / "shared" / "data"
-NAMES = ("compression", "clusters", "words", "neighbours", "lengths", "rare")
+RESULTS = ROOT / "benchmarks" / "results" / "narrowing.json"
+EVIDENCE = ROOT / "docs" / "evidence.md"
 SPLITS = 200
 SIZES = ((100, 300), (400, 1200), (1600, 4800))
 RUNS = {100: 16, 400: 16, 1600: 4}
 DROPPED = (10, 30, 50)
-TAILS = {"lm": "rare wording", "density": "outliers", "topics": "topics"}
 MODELS = ("qwen2.5-coder-0.5b", "smollm2-135m")
 Corpus = tuple[list[str], list[str]]
 
@@ -294,7 +295,12 @@ def cost(cache: Cache, rows: int = 100_000, characters: int = 150) -> None:
 
 
 def write(cache: Cache) -> None:
-    """Write the tables into docs/evidence.md."""
+    """Write the results, and the tables into docs/evidence.md."""
+    found = counted(cache.known)
+    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.write_text(json.dumps(found, indent=1) + "\n")
+    page = EVIDENCE.read_text() if EVIDENCE.exists() else "# Evidence\n"
+    EVIDENCE.write_text(put(page, tables(found)))
 
 
 def main() -> None:
