@@ -116,8 +116,10 @@ def shown(part: Found) -> bool:
 
 
 def text(part: Found, key: str, default: str = "") -> str:
-    """Return a value as text, "" where there is none."""
+    """Return a value as text, a list with commas, "" where there is none."""
     value = part.get(key)
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
     return default if value is None else str(value)
 
 
@@ -151,6 +153,7 @@ def parts(*groups: tuple[str, Iterable[Block]]) -> tuple[Part, ...]:
     return tuple(Part(title, blocks) for title, blocks in made if blocks)
 
 
-def named(field: str, value: str) -> str:
-    """Return a slice by its field and value."""
+def named(part: Found) -> str:
+    """Return a slice by its field and value; a cluster or a prompt by its text, not its id."""
+    field, value = text(part, "field"), text(part, "text") or text(part, "value")
     return f"{field} = {value}" if value else f"{field}: none"

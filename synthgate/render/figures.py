@@ -86,14 +86,22 @@ def measure_table(measures: list[Found]) -> Table:
     for each in measures:
         low, high = band_of(each) or (None, None)
         band = between(low, high, ratio)
-        inside = "outside" if each.get("outside") else "inside"
-        found = "narrower" if each.get("narrower") else inside
         interval = between(each.get("low"), each.get("high"), ratio)
         name = document.text(each, "title") or document.text(each, "name")
-        made.append((name, ratio(each.get("ratio")), interval, band, found))
+        made.append((name, ratio(each.get("ratio")), interval, band, _said(each)))
     columns = ("measure", "ratio to real", "95 % interval", "band of real", "the set is")
     strong = frozenset(n for n, each in enumerate(measures) if each.get("narrower"))
     return Table("Measures", columns, tuple(made), last=3, strong=strong)
+
+
+def _said(measure: Found) -> str:
+    """Return what a measure says of the set, in one word."""
+    if measure.get("narrower"):
+        return "narrower"
+    if not measure.get("outside"):
+        return "as real data"
+    above = (number(measure.get("ratio")) or 0) > 1
+    return "wider" if above and measure.get("directed", True) else "different"
 
 
 def generations(found: Found) -> Figure | None:

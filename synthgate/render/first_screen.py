@@ -25,7 +25,9 @@ def verdict(found: Found) -> tuple[str, str]:
     """Return the word and the sentence of the whole report."""
     part = document.section(found, "verdict")
     word = document.text(part, "word") or "NOT SHOWN"
-    return word, document.text(part, "words") or "No verdict was computed."
+    said = document.text(part, "words") or "No verdict was computed."
+    repeats = any(why and why.rstrip(".") in said for _, _, why in blocks(found))
+    return word, "" if repeats else said
 
 
 def blocks(found: Found) -> list[tuple[str, str, str]]:
@@ -35,6 +37,13 @@ def blocks(found: Found) -> list[tuple[str, str, str]]:
         (document.text(each, "gate"), count(each.get("exit_code")), document.text(each, "words"))
         for each in document.each(part, "blocks")
     ]
+
+
+def lacks(found: Found) -> list[tuple[str, str]]:
+    """Return (what, why) of each thing that a PASS would rest on and nobody has shown."""
+    part = document.section(found, "verdict")
+    told = document.each(part, "missing")
+    return [(document.text(each, "what"), document.text(each, "words")) for each in told]
 
 
 def cards(found: Found) -> list[Card]:
@@ -58,12 +67,18 @@ def funnel(found: Found) -> Card:
     said = f"{count(sum(n for n, _ in dropped))} rejected on the way"
     said += f", most by {stage} ({count(most)})." if most else "."
     made: list[Block] = [Words(said), Figure((partial(funnel_chart, steps),), funnel_table(steps))]
-    unlinked = [document.text(e, "stage") for e in document.each(found, "chain") if not linked(e)]
-    if unlinked:
-        names = ", ".join(unlinked)
-        said = f"What {names} read is not shown to be what an earlier stage wrote."
-        made.append(Words(said, "bad"))
+    made += _unlinked(found)
     return Card(title, f"{count(steps[-1].get('rows_out'))} rows out", tuple(made), "provenance")
+
+
+def _unlinked(found: Found) -> Iterator[Words]:
+    links = [each for each in document.each(found, "chain") if not linked(each)]
+    for each in links[:_FEW]:
+        stage, why = document.text(each, "stage"), document.text(each, "why")
+        said = why or "what it read is not shown to be what an earlier stage wrote"
+        yield Words(f"{stage}: {said}.", "bad")
+    if len(links) > _FEW:
+        yield Words(f"{len(links) - _FEW} more links are not shown.", "bad")
 
 
 def audit(found: Found) -> Card:
@@ -74,16 +89,23 @@ def audit(found: Found) -> Card:
     word = document.text(part, "verdict")
     tone = {"PASS": "", "MEASURED": ""}.get(word, "bad")
     made: list[Block] = [*document.sentence(part)]
-    made += _audit_figure(part)
+    made += _audit_figure(part, _bound(found, part))
     return Card(title, word, tuple(made), "inherited", tone)
 
 
-def _audit_figure(part: Found) -> Iterator[Figure]:
+def _bound(found: Found, audit: Found) -> float | None:
+    """Return how many are right at least: as the audit says it, or by what it can exclude."""
+    excludes = document.section(document.section(found, "inherited"), "excludes")
+    above, low = number(excludes.get("above")), number(audit.get("bound"))
+    return 1 - above if low is None and above is not None else low
+
+
+def _audit_figure(part: Found, low: float | None) -> Iterator[Figure]:
     labels, failures, wanted = (number(part.get(k)) for k in ("labels", "failures", "min_pass"))
     if not labels or failures is None:
         return
     right = 1 - failures / labels
-    low, high = number(part.get("bound")), number(part.get("high"))
+    high = number(part.get("high"))
     limit = f", wanted at least {percent(wanted)}" if wanted is not None else ""
     proven = f"{percent(right)} right" if low is None else f"at least {percent(low)}"
     span = svg.Span(
@@ -130,7 +152,8 @@ def independence(found: Found) -> Card:
 
 
 def _against(check: Found) -> str:
-    return f"{document.text(check, 'verdict')}: {document.text(check, 'generator') or 'unknown'}"
+    generator = document.text(check, "generator") or "all generators"
+    return f"{document.text(check, 'verdict')}: {generator}"
 
 
 def worst(part: Found) -> Found | None:

@@ -34,7 +34,7 @@ def _verdict(found: dict[str, Any]) -> Iterator[str]:
     if "verdict" not in found:
         return
     word, words = first_screen.verdict(found)
-    yield from _wrapped(f"{word}: {words}", "")
+    yield from _wrapped(f"{word}: {words}" if words else word, "")
     for gate, code, why in first_screen.blocks(found)[:_MOST]:
         yield from _wrapped(f"{gate} (exit {code}): {why}", "  ")
 
