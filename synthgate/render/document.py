@@ -35,6 +35,8 @@ class Table:
     """How many rows there are in all, where only the first ones are here."""
     listed: bool = False
     """Whether a page may show it as a list of (what, fact, why): a card has no room for columns."""
+    aside: bool = False
+    """Whether it explains rather than finds: a terminal leaves it out."""
 
     def is_number(self, column: int) -> bool:
         """Tell whether a column holds numbers."""
@@ -142,9 +144,9 @@ def pairs(part: Found, key: str) -> list[tuple[str, Any]]:
 
 
 def sentence(part: Found, key: str = "words", tone: str = "") -> Iterator[Words]:
-    """Yield what a section says in words, if it says anything."""
+    """Yield what a section says in words, if it says anything, as a sentence."""
     if said := text(part, key):
-        yield Words(said, tone)
+        yield Words(said[:1].upper() + said[1:], tone)
 
 
 def parts(*groups: tuple[str, Iterable[Block]]) -> tuple[Part, ...]:

@@ -21,15 +21,14 @@ def sum_of(step: Found) -> int:
 
 def funnel_chart(steps: list[Found]) -> str:
     """Draw what each stage let through of what it was given."""
-    bars = [
-        svg.Bar(
-            document.text(each, "stage"),
-            number(each.get("rows_out")) or 0,
-            f"{count(each.get('rows_out'))} of {count(each.get('rows_in'))}",
-            behind=number(each.get("rows_in")) or 0,
-        )
-        for each in steps
-    ]
+    bars: list[svg.Bar] = []
+    for each in steps:
+        stage = document.text(each, "stage")
+        out, came = (number(each.get(key)) or 0 for key in ("rows_out", "rows_in"))
+        if stage == "generate" and bars and bars[-1].label == stage:  # side by side, not in a row
+            last = bars.pop()
+            out, came = out + last.value, came + last.behind
+        bars.append(svg.Bar(stage, out, f"{count(out)} of {count(came)}", behind=came))
     return svg.bars("Rows that each stage let through, of those it was given", bars)
 
 

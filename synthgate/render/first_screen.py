@@ -209,7 +209,7 @@ def suspicious(found: Found) -> Card:
     found_here = [*_triggers(parts[0][1]), *_sources(parts[1][1])]
     names = {"poison": "tokens", "sources": "sources"}
     made: list[Block] = [
-        Words(f"{names[name]}: not shown, {document.text(part, 'why')}", "bad")
+        Words(f"{names[name].capitalize()} not shown: {document.text(part, 'why')}")
         for name, part in parts
         if not document.shown(part)
     ]
@@ -220,9 +220,10 @@ def suspicious(found: Found) -> Card:
         )
         made.insert(0, table)
     else:
-        said = "Nothing stands out. What scan could not have seen is in its limits."
-        made.insert(0, Words(said))
+        seen = " and ".join(names[name] for name, part in parts if document.shown(part))
+        made.insert(0, Words(f"Nothing stands out among the {seen}."))
     headline = f"{len(found_here)} found" if found_here else "none found"
+    headline = "not shown in part" if hidden and not found_here else headline
     tone = "bad" if found_here else "open" if hidden else ""
     return Card(title, headline, tuple(made), "poison", tone)
 

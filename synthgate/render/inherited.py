@@ -22,7 +22,7 @@ LEAD = (
     "A generator that is wrong somewhere is wrong there every time. These slices fail more often "
     "than the rest, by the verifiers' results on all rows, not on the audit's sample."
 )
-_SPANS = 10  # of a chart
+_SPANS, _LEAST = 10, 5  # of a chart; where fewer are found, the next ones stand beside them
 _EXAMPLES = 3  # of a slice
 
 
@@ -50,16 +50,18 @@ def _slices(part: Found) -> Iterator[Block]:
         f"{count(part.get('tests'))} slices were compared; p is corrected for that "
         f"({document.text(part, 'correction', 'Holm')})."
     )
-    if not any(each.get("found", True) for each in slices):
+    sure = [each for each in slices if each.get("found", True)]
+    if not sure:
         yield Words("No slice is shown to fail more often than the rest.")
     if not slices:
         return
+    drawn = sure[:_SPANS] if len(sure) >= _LEAST else slices[:_LEAST]
     yield Figure(
-        (partial(_rates, "Share of failed rows by slice", slices[:_SPANS], share),),
+        (partial(_rates, "Share of failed rows by slice", drawn, share),),
         _slice_table(slices),
-        "point: share that failed, with its 95 % interval; the line: all rows; bold: no chance",
+        "point: share that failed, with its 95 % interval; the line: all rows; bold: beyond chance",
     )
-    items = tuple(example for each in slices for example in _examples(each))
+    items = tuple(example for each in sure or slices[:1] for example in _examples(each))
     if items:
         yield Examples("Examples of the weakest slices", items)
 

@@ -64,7 +64,8 @@ def _measures(part: Found) -> Iterator[Block]:
         for each in measures
     )
     columns = ("measure", "set", "real", "what it sees", "what it misses")
-    yield Table("What each measure sees, and what it misses", columns, made, last=2)
+    title = "What each measure sees, and what it misses"
+    yield Table(title, columns, made, last=2, aside=True)
 
 
 def _languages(part: Found) -> Iterator[Block]:

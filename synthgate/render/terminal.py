@@ -139,7 +139,7 @@ def _block(block: Block) -> Iterator[str]:
     elif isinstance(block, Figure):
         yield from _table(block.table)
     elif isinstance(block, Table):
-        yield from _table(block)
+        yield from () if block.aside else _table(block)
     else:
         one_each = {each.head: each for each in reversed(block.items)}
         for each in list(reversed(one_each.values()))[:_FEW]:
