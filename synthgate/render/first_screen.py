@@ -19,6 +19,8 @@ from synthgate.render.numbers import chance, count, number, percent, ratio, rows
 
 _FEW = 6  # what a card has room for
 FINE = ("independent",)
+Line = tuple[str, str, str]
+"""What stands out, how often, and why."""
 
 
 def verdict(found: Found) -> tuple[str, str]:
@@ -200,42 +202,50 @@ def mix(found: Found) -> Card:
 
 
 def suspicious(found: Found) -> Card:
-    """Return the sources and the triggers that stand out."""
+    """Return the sources and the triggers that stand out, and what scan only ranks."""
     title = "Suspicious sources and tokens"
-    parts = [(name, document.section(found, name)) for name in ("poison", "sources")]
-    hidden = [part for _, part in parts if not document.shown(part)]
-    if len(hidden) == len(parts):
-        return missing(title, document.text(hidden[0], "why"), "poison")
-    found_here = [*_triggers(parts[0][1]), *_sources(parts[1][1])]
-    names = {"poison": "tokens", "sources": "sources"}
-    made: list[Block] = [
-        Words(f"{names[name].capitalize()} not shown: {document.text(part, 'why')}")
-        for name, part in parts
+    poison, sources = (document.section(found, name) for name in ("poison", "sources"))
+    hidden = {
+        name: document.text(part, "why")
+        for name, part in (("tokens", poison), ("sources", sources))
         if not document.shown(part)
-    ]
-    if found_here:
-        columns, shown = ("what", "how often", "why"), tuple(found_here[:_FEW])
-        table = Table(
-            "What stands out", columns, shown, numbers=9, all=len(found_here), listed=True
-        )
-        made.insert(0, table)
-    else:
-        seen = " and ".join(names[name] for name, part in parts if document.shown(part))
-        made.insert(0, Words(f"Nothing stands out among the {seen}."))
-    headline = f"{len(found_here)} found" if found_here else "none found"
-    headline = "not shown in part" if hidden and not found_here else headline
-    tone = "bad" if found_here else "open" if hidden else ""
+    }
+    if len(hidden) == 2:
+        return missing(title, hidden["tokens"], "poison")
+    listed = [*_triggers(poison, blocking=True), *_sources(sources)]
+    ranked = list(_triggers(poison, blocking=False))
+    made: list[Block] = []
+    if not listed:
+        seen = " and ".join(name for name in ("sources", "tokens") if name not in hidden)
+        made.append(Words(f"Nothing stands out among the {seen}."))
+    made += (Words(f"{name.capitalize()} not shown: {why}") for name, why in hidden.items())
+    if listed or ranked:
+        made.append(_standing_out(listed, ranked))
+    headline = f"{len(listed)} found" if listed else "none found"
+    headline = "not shown in part" if hidden and not listed else headline
+    tone = "bad" if listed else "open" if hidden else ""
     return Card(title, headline, tuple(made), "poison", tone)
 
 
-def _triggers(part: Found) -> Iterator[tuple[str, str, str]]:
-    ranked = sorted(document.each(part, "findings"), key=lambda each: not each.get("blocking"))
-    for each in ranked:
-        what = document.text(each, "trigger") or document.text(each, "test")
-        yield what, _often(each.get("rows"), each.get("p")), document.text(each, "words")
+def _standing_out(listed: list[Line], ranked: list[Line]) -> Table:
+    """Return what was found, and behind it what a person may look at: clean data has that, too."""
+    rows = (*listed, *((what, f"only ranked: {often}", why) for what, often, why in ranked))
+    columns, strong = ("what", "how often", "why"), frozenset(range(len(listed)))
+    return Table(
+        "What stands out", columns, rows[:_FEW], numbers=9, all=len(rows), listed=True,
+        strong=strong,
+    )  # fmt: skip
 
 
-def _sources(part: Found) -> Iterator[tuple[str, str, str]]:
+def _triggers(part: Found, *, blocking: bool) -> Iterator[Line]:
+    for each in document.each(part, "findings"):
+        if bool(each.get("blocking")) == blocking:
+            what = document.text(each, "trigger") or document.text(each, "test")
+            often = _often(each.get("rows"), each.get("p"))
+            yield what, often, document.text(each, "words")
+
+
+def _sources(part: Found) -> Iterator[Line]:
     for each in document.each(part, "table"):
         if each.get("suspicious"):
             chances = [number(test.get("p")) for test in document.each(each, "tests")]
