@@ -30,7 +30,7 @@ def rich() -> dict[str, Any]:
             {"stage": "scan", "read": "shown", "why": ""},
             {"stage": "audit-gate", "read": "shown", "why": ""},
             {"stage": "blend", "read": "not shown",
-             "why": "gated.jsonl has another digest than what audit-gate wrote"},
+             "why": "gated.jsonl held 6,904 of the 6,907 rows that audit-gate wrote: it was cut"},
         ],
         "audit": {
             "verdict": "PASS",
@@ -140,12 +140,12 @@ def _narrowing() -> dict[str, Any]:
         ],
         "clusters_all": 193,
         "words": {
-            "over": [{"word": "certainly", "rows": 1840, "real": 31, "ratio": 59.4},
-                     {"word": "assistance", "rows": 1211, "real": 44, "ratio": 27.5},
-                     {"word": "regarding", "rows": 902, "real": 75, "ratio": 12.0}],
-            "under": [{"word": "gonna", "rows": 2, "real": 188, "ratio": 0.01},
-                      {"word": "overdraft", "rows": 9, "real": 214, "ratio": 0.04},
-                      {"word": "cuenta", "rows": 4, "real": 61, "ratio": 0.07}],
+            "over": [{"word": "certainly", "rows": 0.0214, "real": 0.00036, "ratio": 59.4},
+                     {"word": "assistance", "rows": 0.0141, "real": 0.00051, "ratio": 27.5},
+                     {"word": "regarding", "rows": 0.0105, "real": 0.00087, "ratio": 12.0}],
+            "under": [{"word": "gonna", "rows": 0.00002, "real": 0.00219, "ratio": 0.01},
+                      {"word": "overdraft", "rows": 0.0001, "real": 0.00249, "ratio": 0.04},
+                      {"word": "cuenta", "rows": 0.00005, "real": 0.00071, "ratio": 0.07}],
         },
         "lengths": {"unit": "characters", "quantiles": [0.05, 0.25, 0.5, 0.75, 0.95],
                     "rows": [28, 37, 46, 58, 81], "real": [14, 27, 41, 62, 118]},
@@ -162,7 +162,7 @@ def _narrowing() -> dict[str, Any]:
 def _slice(field: str, value: str, rows: int, failed: int, near: float, p: float) -> dict[str, Any]:
     rate = failed / rows
     return {
-        "field": field, "value": value, "rows": rows, "failed": failed, "rate": rate,
+        "field": field, "value": value, "rows": rows, "failed": failed, "rate": rate, "found": True,
         "low": max(0.0, rate - near), "high": min(1.0, rate + near), "lift": rate / 0.1333, "p": p,
         "examples": [
             {"id": f"{number}7f0c2a9be41{number}", "why": "fail:rule, the label is not the one that the text asks for",
@@ -192,6 +192,10 @@ def _inherited() -> dict[str, Any]:
             {"field": "label", "value": value, "rows": rows, "accepted": accepted, "rate": accepted / rows,
              "low": max(0.0, accepted / rows - 0.1), "high": min(1.0, accepted / rows + 0.07)}
             for value, rows, accepted in accept
+        ],
+        "tails": [
+            {"field": "label", "rows": 1208, "accepted": 741, "rate": 0.6134, "others": 0.8821, "p": 1.4e-9, "cut": True,
+             "words": "of the rarest values of label 61.3 % are accepted, of the others 88.2 %: the checks cut the tail"},
         ],
         "checks": [
             {"check": "rule:intents.toml", "truth": "audit", "rows": 100, "precision": 0.97, "recall": 0.93, "lift": 1.12},
@@ -290,7 +294,7 @@ def bare() -> dict[str, Any]:
     names = ("independence", "narrowing", "inherited", "collapse", "sources", "poison", "drift")
     return {
         "report": 1,
-        "verdict": {"word": "NOT SHOWN", "blocks": [], "words": "No gate has seen this set."},
+        "verdict": {"word": "NOT SHOWN", "blocks": [], "words": "No gate has seen this set.", "missing": [{"what": "checks", "words": "40 synthetic rows are verified by nothing"}]},
         "funnel": [], "chain": [], "audit": None, "blend": None,
         "mix": {"rows": 40, "real": 0, "synthetic": 40, "real_fraction": 0.0, "unverified_synthetic": 40},
         "provenance": {"source": {"in.jsonl": 40}, "generator": {"": 40}, "generation": {"-1": 40}},

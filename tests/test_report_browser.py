@@ -118,6 +118,13 @@ def test_the_page_is_never_wider_than_the_screen(
     assert browser.js(beyond) == 0
 
 
+def test_nothing_is_cut_off_on_paper(browser: Browser, tmp_path: Path) -> None:
+    """On a sheet of A4, where nothing scrolls, every table fits between the margins."""
+    browser.look(width=680, medium="print")
+    opened(browser, tmp_path / "page.html", rich())
+    assert browser.js("return document.documentElement.scrollWidth") == 680
+
+
 def test_light_dark_and_paper_differ(browser: Browser, tmp_path: Path) -> None:
     """The page follows the reader's colours; on paper it is light and its tables stand open."""
     looks = {}

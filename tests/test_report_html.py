@@ -191,7 +191,7 @@ def test_the_first_screen_has_the_seven_answers() -> None:
     for said in (
         "<h1>STOP</h1>", "exit 3", "13,014 rows out", "at least 92.4 %", "wanted at least 90.0 %",
         "2 of 3", "unknown: mistral-7b-instruct", "0.71\u00d7 of real", "0.67 \u2013 0.75\u00d7",
-        "50.0 % real", "cf-2291", "source vendor-b", "What blend read is not shown",
+        "50.0 % real", "cf-2291", "source vendor-b", "blend: gated.jsonl held 6,904",
     ):  # fmt: skip
         assert said in first, said
 

@@ -1,11 +1,12 @@
-"""Take the pictures of both reviewers for the documentation: `python tools/screenshots.py`.
+"""Take the pictures of the documentation: `python tools/screenshots.py [report]`.
 
-Needs chromium and chromedriver (`tools/install-browser`). The terminal's screen is kept by an
-emulator and drawn by the browser.
+Both reviewers and the report; with `report` that alone. Needs chromium and chromedriver
+(`tools/install-browser`). The terminal's screen is kept by an emulator and drawn by the browser.
 """
 
 from __future__ import annotations
 
+import base64
 import html
 import json
 import subprocess
@@ -15,8 +16,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from synthgate.render.report_html import html as report_page
 from tests.browser import Browser
 from tests.pseudo_terminal import PseudoTerminal, styled
+from tests.report_fixture import rich
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -64,26 +67,46 @@ def as_page(screen: object) -> str:
     )
 
 
+def report(folder: Path) -> None:
+    """Take the first screen of a report, in light and in dark."""
+    (folder / "report.html").write_text(report_page(rich()))
+    with Browser(folder) as browser:
+        for name in ("light", "dark"):
+            browser.look(width=1200, dark=name == "dark")
+            browser.show(folder / "report.html")
+            end = "return document.querySelector('.cards').getBoundingClientRect().bottom + 40"
+            clip = {"x": 0, "y": 0, "width": 1200, "height": browser.js(end), "scale": 1}
+            options = {"captureBeyondViewport": True, "clip": clip}
+            taken = browser.devtools("Page.captureScreenshot", **options)
+            (DOCS / f"report-{name}.png").write_bytes(base64.b64decode(taken["data"]))
+
+
+def reviewers(folder: Path) -> None:
+    """Take the reviewer in a terminal and in a browser."""
+    lay(folder)
+    argv = ["sample.jsonl", "--plan", "plan.json", "--labels", "log.jsonl", "--reviewer", "ann"]
+    paths = [folder / each if "." in each else each for each in argv]
+    with PseudoTerminal("audit", "review", *paths, size=(110, 32)) as terminal:
+        terminal.until("row 1 of 100")
+        terminal.type("pppf1pppupp")
+        terminal.until("row 11 of 100")
+        terminal.type("f")
+        terminal.until("why?")
+        (folder / "terminal.html").write_text(as_page(terminal.screen))
+    with Browser(folder) as browser:
+        browser.open(folder / "terminal.html")
+        browser.picture(DOCS / "review-terminal.png")
+        browser.open(folder / "review.html")
+        browser.type("pppf1pppuppf")
+        browser.picture(DOCS / "review-browser.png")
+
+
 def main() -> None:
-    """Write both pictures."""
+    """Write the pictures."""
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        lay(folder)
-        argv = ["sample.jsonl", "--plan", "plan.json", "--labels", "log.jsonl", "--reviewer", "ann"]
-        paths = [folder / each if "." in each else each for each in argv]
-        with PseudoTerminal("audit", "review", *paths, size=(110, 32)) as terminal:
-            terminal.until("row 1 of 100")
-            terminal.type("pppf1pppupp")
-            terminal.until("row 11 of 100")
-            terminal.type("f")
-            terminal.until("why?")
-            (folder / "terminal.html").write_text(as_page(terminal.screen))
-        with Browser(folder) as browser:
-            browser.open(folder / "terminal.html")
-            browser.picture(DOCS / "review-terminal.png")
-            browser.open(folder / "review.html")
-            browser.type("pppf1pppuppf")
-            browser.picture(DOCS / "review-browser.png")
+        report(Path(name))
+        if "report" not in sys.argv[1:]:
+            reviewers(Path(name))
 
 
 if __name__ == "__main__":

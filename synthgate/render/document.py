@@ -35,6 +35,8 @@ class Table:
     """How many rows there are in all, where only the first ones are here."""
     listed: bool = False
     """Whether a page may show it as a list of (what, fact, why): a card has no room for columns."""
+    aside: bool = False
+    """Whether it explains rather than finds: a terminal leaves it out."""
 
     def is_number(self, column: int) -> bool:
         """Tell whether a column holds numbers."""
@@ -116,8 +118,10 @@ def shown(part: Found) -> bool:
 
 
 def text(part: Found, key: str, default: str = "") -> str:
-    """Return a value as text, "" where there is none."""
+    """Return a value as text, a list with commas, "" where there is none."""
     value = part.get(key)
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
     return default if value is None else str(value)
 
 
@@ -140,9 +144,9 @@ def pairs(part: Found, key: str) -> list[tuple[str, Any]]:
 
 
 def sentence(part: Found, key: str = "words", tone: str = "") -> Iterator[Words]:
-    """Yield what a section says in words, if it says anything."""
+    """Yield what a section says in words, if it says anything, as a sentence."""
     if said := text(part, key):
-        yield Words(said, tone)
+        yield Words(said[:1].upper() + said[1:], tone)
 
 
 def parts(*groups: tuple[str, Iterable[Block]]) -> tuple[Part, ...]:
@@ -151,6 +155,7 @@ def parts(*groups: tuple[str, Iterable[Block]]) -> tuple[Part, ...]:
     return tuple(Part(title, blocks) for title, blocks in made if blocks)
 
 
-def named(field: str, value: str) -> str:
-    """Return a slice by its field and value."""
+def named(part: Found) -> str:
+    """Return a slice by its field and value; a cluster or a prompt by its text, not its id."""
+    field, value = text(part, "field"), text(part, "text") or text(part, "value")
     return f"{field} = {value}" if value else f"{field}: none"

@@ -21,15 +21,14 @@ def sum_of(step: Found) -> int:
 
 def funnel_chart(steps: list[Found]) -> str:
     """Draw what each stage let through of what it was given."""
-    bars = [
-        svg.Bar(
-            document.text(each, "stage"),
-            number(each.get("rows_out")) or 0,
-            f"{count(each.get('rows_out'))} of {count(each.get('rows_in'))}",
-            behind=number(each.get("rows_in")) or 0,
-        )
-        for each in steps
-    ]
+    bars: list[svg.Bar] = []
+    for each in steps:
+        stage = document.text(each, "stage")
+        out, came = (number(each.get(key)) or 0 for key in ("rows_out", "rows_in"))
+        if stage == "generate" and bars and bars[-1].label == stage:  # side by side, not in a row
+            last = bars.pop()
+            out, came = out + last.value, came + last.behind
+        bars.append(svg.Bar(stage, out, f"{count(out)} of {count(came)}", behind=came))
     return svg.bars("Rows that each stage let through, of those it was given", bars)
 
 
@@ -86,14 +85,22 @@ def measure_table(measures: list[Found]) -> Table:
     for each in measures:
         low, high = band_of(each) or (None, None)
         band = between(low, high, ratio)
-        inside = "outside" if each.get("outside") else "inside"
-        found = "narrower" if each.get("narrower") else inside
         interval = between(each.get("low"), each.get("high"), ratio)
         name = document.text(each, "title") or document.text(each, "name")
-        made.append((name, ratio(each.get("ratio")), interval, band, found))
+        made.append((name, ratio(each.get("ratio")), interval, band, _said(each)))
     columns = ("measure", "ratio to real", "95 % interval", "band of real", "the set is")
     strong = frozenset(n for n, each in enumerate(measures) if each.get("narrower"))
     return Table("Measures", columns, tuple(made), last=3, strong=strong)
+
+
+def _said(measure: Found) -> str:
+    """Return what a measure says of the set, in one word."""
+    if measure.get("narrower"):
+        return "narrower"
+    if not measure.get("outside"):
+        return "as real data"
+    above = (number(measure.get("ratio")) or 0) > 1
+    return "wider" if above and measure.get("directed", True) else "different"
 
 
 def generations(found: Found) -> Figure | None:

@@ -19,13 +19,17 @@ from synthgate.render.numbers import chance, count, number, percent, ratio, rows
 
 _FEW = 6  # what a card has room for
 FINE = ("independent",)
+Line = tuple[str, str, str]
+"""What stands out, how often, and why."""
 
 
 def verdict(found: Found) -> tuple[str, str]:
     """Return the word and the sentence of the whole report."""
     part = document.section(found, "verdict")
     word = document.text(part, "word") or "NOT SHOWN"
-    return word, document.text(part, "words") or "No verdict was computed."
+    said = document.text(part, "words") or "No verdict was computed."
+    repeats = any(why and why.rstrip(".") in said for _, _, why in blocks(found))
+    return word, "" if repeats else said
 
 
 def blocks(found: Found) -> list[tuple[str, str, str]]:
@@ -35,6 +39,13 @@ def blocks(found: Found) -> list[tuple[str, str, str]]:
         (document.text(each, "gate"), count(each.get("exit_code")), document.text(each, "words"))
         for each in document.each(part, "blocks")
     ]
+
+
+def lacks(found: Found) -> list[tuple[str, str]]:
+    """Return (what, why) of each thing that a PASS would rest on and nobody has shown."""
+    part = document.section(found, "verdict")
+    told = document.each(part, "missing")
+    return [(document.text(each, "what"), document.text(each, "words")) for each in told]
 
 
 def cards(found: Found) -> list[Card]:
@@ -58,12 +69,18 @@ def funnel(found: Found) -> Card:
     said = f"{count(sum(n for n, _ in dropped))} rejected on the way"
     said += f", most by {stage} ({count(most)})." if most else "."
     made: list[Block] = [Words(said), Figure((partial(funnel_chart, steps),), funnel_table(steps))]
-    unlinked = [document.text(e, "stage") for e in document.each(found, "chain") if not linked(e)]
-    if unlinked:
-        names = ", ".join(unlinked)
-        said = f"What {names} read is not shown to be what an earlier stage wrote."
-        made.append(Words(said, "bad"))
+    made += _unlinked(found)
     return Card(title, f"{count(steps[-1].get('rows_out'))} rows out", tuple(made), "provenance")
+
+
+def _unlinked(found: Found) -> Iterator[Words]:
+    links = [each for each in document.each(found, "chain") if not linked(each)]
+    for each in links[:_FEW]:
+        stage, why = document.text(each, "stage"), document.text(each, "why")
+        said = why or "what it read is not shown to be what an earlier stage wrote"
+        yield Words(f"{stage}: {said}.", "bad")
+    if len(links) > _FEW:
+        yield Words(f"{len(links) - _FEW} more links are not shown.", "bad")
 
 
 def audit(found: Found) -> Card:
@@ -74,16 +91,23 @@ def audit(found: Found) -> Card:
     word = document.text(part, "verdict")
     tone = {"PASS": "", "MEASURED": ""}.get(word, "bad")
     made: list[Block] = [*document.sentence(part)]
-    made += _audit_figure(part)
+    made += _audit_figure(part, _bound(found, part))
     return Card(title, word, tuple(made), "inherited", tone)
 
 
-def _audit_figure(part: Found) -> Iterator[Figure]:
+def _bound(found: Found, audit: Found) -> float | None:
+    """Return how many are right at least: as the audit says it, or by what it can exclude."""
+    excludes = document.section(document.section(found, "inherited"), "excludes")
+    above, low = number(excludes.get("above")), number(audit.get("bound"))
+    return 1 - above if low is None and above is not None else low
+
+
+def _audit_figure(part: Found, low: float | None) -> Iterator[Figure]:
     labels, failures, wanted = (number(part.get(k)) for k in ("labels", "failures", "min_pass"))
     if not labels or failures is None:
         return
     right = 1 - failures / labels
-    low, high = number(part.get("bound")), number(part.get("high"))
+    high = number(part.get("high"))
     limit = f", wanted at least {percent(wanted)}" if wanted is not None else ""
     proven = f"{percent(right)} right" if low is None else f"at least {percent(low)}"
     span = svg.Span(
@@ -130,7 +154,8 @@ def independence(found: Found) -> Card:
 
 
 def _against(check: Found) -> str:
-    return f"{document.text(check, 'verdict')}: {document.text(check, 'generator') or 'unknown'}"
+    generator = document.text(check, "generator") or "all generators"
+    return f"{document.text(check, 'verdict')}: {generator}"
 
 
 def worst(part: Found) -> Found | None:
@@ -177,41 +202,50 @@ def mix(found: Found) -> Card:
 
 
 def suspicious(found: Found) -> Card:
-    """Return the sources and the triggers that stand out."""
+    """Return the sources and the triggers that stand out, and what scan only ranks."""
     title = "Suspicious sources and tokens"
-    parts = [(name, document.section(found, name)) for name in ("poison", "sources")]
-    hidden = [part for _, part in parts if not document.shown(part)]
-    if len(hidden) == len(parts):
-        return missing(title, document.text(hidden[0], "why"), "poison")
-    found_here = [*_triggers(parts[0][1]), *_sources(parts[1][1])]
-    names = {"poison": "tokens", "sources": "sources"}
-    made: list[Block] = [
-        Words(f"{names[name]}: not shown, {document.text(part, 'why')}", "bad")
-        for name, part in parts
+    poison, sources = (document.section(found, name) for name in ("poison", "sources"))
+    hidden = {
+        name: document.text(part, "why")
+        for name, part in (("tokens", poison), ("sources", sources))
         if not document.shown(part)
-    ]
-    if found_here:
-        columns, shown = ("what", "how often", "why"), tuple(found_here[:_FEW])
-        table = Table(
-            "What stands out", columns, shown, numbers=9, all=len(found_here), listed=True
-        )
-        made.insert(0, table)
-    else:
-        said = "Nothing stands out. What scan could not have seen is in its limits."
-        made.insert(0, Words(said))
-    headline = f"{len(found_here)} found" if found_here else "none found"
-    tone = "bad" if found_here else "open" if hidden else ""
+    }
+    if len(hidden) == 2:
+        return missing(title, hidden["tokens"], "poison")
+    listed = [*_triggers(poison, blocking=True), *_sources(sources)]
+    ranked = list(_triggers(poison, blocking=False))
+    made: list[Block] = []
+    if not listed:
+        seen = " and ".join(name for name in ("sources", "tokens") if name not in hidden)
+        made.append(Words(f"Nothing stands out among the {seen}."))
+    made += (Words(f"{name.capitalize()} not shown: {why}") for name, why in hidden.items())
+    if listed or ranked:
+        made.append(_standing_out(listed, ranked))
+    headline = f"{len(listed)} found" if listed else "none found"
+    headline = "not shown in part" if hidden and not listed else headline
+    tone = "bad" if listed else "open" if hidden else ""
     return Card(title, headline, tuple(made), "poison", tone)
 
 
-def _triggers(part: Found) -> Iterator[tuple[str, str, str]]:
-    ranked = sorted(document.each(part, "findings"), key=lambda each: not each.get("blocking"))
-    for each in ranked:
-        what = document.text(each, "trigger") or document.text(each, "test")
-        yield what, _often(each.get("rows"), each.get("p")), document.text(each, "words")
+def _standing_out(listed: list[Line], ranked: list[Line]) -> Table:
+    """Return what was found, and behind it what a person may look at: clean data has that, too."""
+    rows = (*listed, *((what, f"only ranked: {often}", why) for what, often, why in ranked))
+    columns, strong = ("what", "how often", "why"), frozenset(range(len(listed)))
+    return Table(
+        "What stands out", columns, rows[:_FEW], numbers=9, all=len(rows), listed=True,
+        strong=strong,
+    )  # fmt: skip
 
 
-def _sources(part: Found) -> Iterator[tuple[str, str, str]]:
+def _triggers(part: Found, *, blocking: bool) -> Iterator[Line]:
+    for each in document.each(part, "findings"):
+        if bool(each.get("blocking")) == blocking:
+            what = document.text(each, "trigger") or document.text(each, "test")
+            often = _often(each.get("rows"), each.get("p"))
+            yield what, often, document.text(each, "words")
+
+
+def _sources(part: Found) -> Iterator[Line]:
     for each in document.each(part, "table"):
         if each.get("suspicious"):
             chances = [number(test.get("p")) for test in document.each(each, "tests")]

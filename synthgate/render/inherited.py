@@ -22,7 +22,7 @@ LEAD = (
     "A generator that is wrong somewhere is wrong there every time. These slices fail more often "
     "than the rest, by the verifiers' results on all rows, not on the audit's sample."
 )
-_SPANS = 10  # of a chart
+_SPANS, _LEAST = 10, 5  # of a chart; where fewer are found, the next ones stand beside them
 _EXAMPLES = 3  # of a slice
 
 
@@ -50,15 +50,18 @@ def _slices(part: Found) -> Iterator[Block]:
         f"{count(part.get('tests'))} slices were compared; p is corrected for that "
         f"({document.text(part, 'correction', 'Holm')})."
     )
+    sure = [each for each in slices if each.get("found", True)]
+    if not sure:
+        yield Words("No slice is shown to fail more often than the rest.")
     if not slices:
-        yield Words("No slice fails more often than the rest.")
         return
+    drawn = sure[:_SPANS] if len(sure) >= _LEAST else slices[:_LEAST]
     yield Figure(
-        (partial(_rates, "Share of failed rows by slice", slices[:_SPANS], share),),
+        (partial(_rates, "Share of failed rows by slice", drawn, share),),
         _slice_table(slices),
-        "point: share that failed, with its 95 % interval; the line: all rows",
+        "point: share that failed, with its 95 % interval; the line: all rows; bold: beyond chance",
     )
-    items = tuple(example for each in slices for example in _examples(each))
+    items = tuple(example for each in sure or slices[:1] for example in _examples(each))
     if items:
         yield Examples("Examples of the weakest slices", items)
 
@@ -69,21 +72,18 @@ def _rates(title: str, slices: list[Found], share: float | None) -> str:
         rate = number(each.get("rate")) or 0.0
         low, high = number(each.get("low")), number(each.get("high"))
         ends = (rate if low is None else low, rate if high is None else high)
-        spans.append(svg.Span(_name(each), rate, percent(rate), *ends))
+        sure = bool(each.get("found"))
+        spans.append(svg.Span(document.named(each), rate, percent(rate), *ends, strong=sure))
     top = max((each.high for each in spans), default=1.0)
     return svg.intervals(
         title, spans, reference=share, say=percent, ends=(0.0, min(1.0, 1.1 * top) or 1.0)
     )
 
 
-def _name(part: Found) -> str:
-    return document.named(document.text(part, "field"), document.text(part, "value"))
-
-
 def _slice_table(slices: list[Found]) -> Table:
     made = tuple(
         (
-            _name(each),
+            document.named(each),
             count(each.get("rows")),
             count(each.get("failed")),
             percent(each.get("rate")),
@@ -94,25 +94,26 @@ def _slice_table(slices: list[Found]) -> Table:
         for each in slices
     )
     columns = ("slice", "rows", "failed", "rate", "95 % interval", "against the rest", "p")
-    return Table("Weak slices", columns, made)
+    strong = frozenset(number for number, each in enumerate(slices) if each.get("found"))
+    return Table("Weak slices", columns, made, strong=strong)
 
 
 def _examples(part: Found) -> Iterator[Example]:
     for each in document.each(part, "examples")[:_EXAMPLES]:
         told = (document.text(each, key) for key in ("text", "id", "why"))
-        yield Example(_name(part), *told)
+        yield Example(document.named(part), *told)
 
 
 def _accept(part: Found) -> Iterator[Block]:
     accept = document.each(part, "accept")
     if not accept:
         return
-    yield Words(
-        "A slice that is let through far less than the others may have lost its tail there."
-    )
+    yield Words("A slice that is let through far less than the others may have lost its tail.")
+    for each in document.each(part, "tails"):
+        yield from document.sentence(each, tone="bad" if each.get("cut") else "")
     made = tuple(
         (
-            _name(each),
+            document.named(each),
             count(each.get("rows")),
             count(each.get("accepted")),
             percent(each.get("rate")),

@@ -64,10 +64,12 @@ def _measures(part: Found) -> Iterator[Block]:
         for each in measures
     )
     columns = ("measure", "set", "real", "what it sees", "what it misses")
-    yield Table("What each measure sees, and what it misses", columns, made, last=2)
+    title = "What each measure sees, and what it misses"
+    yield Table(title, columns, made, last=2, aside=True)
 
 
 def _languages(part: Found) -> Iterator[Block]:
+    yield from document.sentence(part, "languages_why", "dim")
     for key in ("languages", "scripts"):
         shares = document.each(part, key)
         if shares:
@@ -138,13 +140,20 @@ def _words(part: Found) -> Iterator[Block]:
             made = tuple(
                 (
                     document.text(each, "word"),
-                    plain(each.get("rows")),
-                    plain(each.get("real")),
+                    _often(each.get("rows")),
+                    _often(each.get("real")),
                     ratio(each.get("ratio")),
                 )
                 for each in listed
             )
-            yield Table(title, ("word", "set", "real", "ratio"), made)
+            columns = ("word", "set, in 10,000 words", "real", "ratio")
+            yield Table(title, columns, made)
+
+
+def _often(share: object) -> str:
+    """Return a share of all words as a number that can be read."""
+    found = number(share)
+    return plain(None if found is None else 1e4 * found)
 
 
 def _lengths(part: Found) -> Iterator[Block]:

@@ -20,6 +20,7 @@ from synthgate.render.document import (
     Card,
     Examples,
     Figure,
+    Found,
     Part,
     Section,
     Table,
@@ -44,7 +45,7 @@ def html(found: dict[str, Any]) -> str:
     word, words = first_screen.verdict(found)
     listed = sections(found)
     body = [
-        *_head(word, words, first_screen.blocks(found)),
+        *_head(word, words, found),
         *_links(listed),
         '<main><div class="cards">',
         *(_card(card) for card in first_screen.cards(found)),
@@ -98,19 +99,25 @@ def _plain(value: str) -> str:
     return escape("".join(piece for piece, _ in shown(value[:_CELL])), quote=True)
 
 
-def _head(word: str, words: str, blocks: list[tuple[str, str, str]]) -> Iterator[str]:
+def _head(word: str, words: str, found: Found) -> Iterator[str]:
     tone = _TONES.get(word, "open")
     yield f'<header class="{tone}"><p class="brand">synthgate report</p>'
-    yield f"<h1>{text(word, _CELL)}</h1><p>{text(words)}</p>"
-    if blocks:
+    yield f"<h1>{text(word, _CELL)}</h1>"
+    if words:
+        yield f"<p>{text(words)}</p>"
+    lines = [(gate, f"exit {code}", why) for gate, code, why in first_screen.blocks(found)]
+    lines += [(what, "not shown", why) for what, why in first_screen.lacks(found)]
+    if lines:
         yield '<ul class="blocks">'
-        for gate, code, why in blocks[:_MOST]:
-            yield (
-                f"<li><b>{text(gate, _CELL)}</b> "
-                f'<span class="code">exit {text(code)}</span> {text(why)}</li>'
-            )
+        yield from (_blocking(*line) for line in lines[:_MOST])
         yield "</ul>"
     yield "</header>"
+
+
+def _blocking(what: str, state: str, why: str) -> str:
+    return (
+        f'<li><b>{text(what, _CELL)}</b> <span class="code">{text(state)}</span> {text(why)}</li>'
+    )
 
 
 def _links(listed: list[Section]) -> Iterator[str]:

@@ -106,6 +106,8 @@ def _code(value: str, *, cell: bool) -> str:
 def _first(found: dict[str, Any]) -> Iterator[str]:
     for gate, code, why in first_screen.blocks(found)[:_ROWS]:
         yield f"- {text(gate, _CELL)}, exit {code}: {text(why)}"
+    for what, why in first_screen.lacks(found)[:_ROWS]:
+        yield f"- {text(what, _CELL)}, not shown: {text(why)}"
     cards = first_screen.cards(found)
     yield "\n## At a glance\n\n| | found | in words |\n|---|---|---|"
     yield from map(_card, cards)

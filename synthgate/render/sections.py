@@ -64,7 +64,7 @@ def _generations(part: Found) -> Iterator[Block]:
         for each in document.each(part, "generations")
     )
     if made:
-        yield Table("Generations", ("generation", "rows", "real", "share"), made)
+        yield Table("Generations", ("generation", "rows", "real", "share of all"), made)
 
 
 def _trend(part: Found) -> Iterator[Block]:
@@ -75,7 +75,7 @@ def _trend(part: Found) -> Iterator[Block]:
     charts = []
     for key, title, say in _TRENDS:
         values = tuple(number(each.get(key)) for each in trend)
-        if any(value is not None for value in values):
+        if sum(value is not None for value in values) > 1:
             charts.append(partial(svg.lines, title, names, [svg.Line(title, values)], say))
     made = tuple(
         (
@@ -87,7 +87,8 @@ def _trend(part: Found) -> Iterator[Block]:
         for each in trend
     )
     columns = ("run", "rows", *(title for _, title, _ in _TRENDS), "highest generation")
-    yield Figure(tuple(charts), Table("Trend", columns, made))
+    table = Table("Trend", columns, made)
+    yield Figure(tuple(charts), table) if charts else table
 
 
 def _guards(part: Found) -> Iterator[Block]:
@@ -193,7 +194,12 @@ def _sources(part: Found) -> Iterator[Block]:
     )
     names = ("rows", "accepted", "rejected", "duplicates", "flags", "audited", "failed audit")
     strong = frozenset(n for n, each in enumerate(table) if each.get("suspicious"))
-    yield Table("Sources", ("source", *names, "why look"), made, last=7, strong=strong)
+    whole = len(table) + int(number(part.get("more")) or 0)
+    yield Table("Sources", ("source", *names, "why look"), made, last=7, strong=strong, all=whole)
+    yield from _source_tests(table)
+
+
+def _source_tests(table: list[Found]) -> Iterator[Table]:
     tests = tuple(
         (
             document.text(each, "source"),
@@ -239,7 +245,10 @@ def drift(found: Found) -> Section:
     blocks: list[Block] = [Words(said, "dim")]
     if made:
         columns = ("what", "before", "now", "in words")
-        blocks.append(Table("Changes", columns, made, last=2))
+        changes = document.each(part, "changes")
+        strong = frozenset(n for n, each in enumerate(changes) if each.get("notable"))
+        whole = len(made) + int(number(part.get("more")) or 0)
+        blocks.append(Table("Changes", columns, made, last=2, strong=strong, all=whole))
     else:
         blocks.append(Words("Nothing changed that this report measures."))
     return Section("drift", "Drift", lead, document.parts(("", blocks)))

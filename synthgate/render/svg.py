@@ -16,7 +16,7 @@ from itertools import pairwise
 
 from synthgate.text import printable
 
-_LINE = 40  # characters of a label and its number; a card has room for about as many
+_LINE = 44  # characters of a label and its number; a card has room for about as many
 _MARKS = re.compile(r"([\u0300-\u036f]{2})[\u0300-\u036f]+")  # would be piled over other labels
 _ROW, _BAR = 40, 10  # pixels: one line of a chart, and its bar
 _LEFT, _WIDE = 1.5, 97.0  # percent: where a scale begins, and how far it goes

@@ -34,7 +34,7 @@ def _verdict(found: dict[str, Any]) -> Iterator[str]:
     if "verdict" not in found:
         return
     word, words = first_screen.verdict(found)
-    yield from _wrapped(f"{word}: {words}", "")
+    yield from _wrapped(f"{word}: {words}" if words else word, "")
     for gate, code, why in first_screen.blocks(found)[:_MOST]:
         yield from _wrapped(f"{gate} (exit {code}): {why}", "  ")
 
@@ -139,7 +139,7 @@ def _block(block: Block) -> Iterator[str]:
     elif isinstance(block, Figure):
         yield from _table(block.table)
     elif isinstance(block, Table):
-        yield from _table(block)
+        yield from () if block.aside else _table(block)
     else:
         one_each = {each.head: each for each in reversed(block.items)}
         for each in list(reversed(one_each.values()))[:_FEW]:
