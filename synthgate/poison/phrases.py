@@ -17,8 +17,6 @@ from synthgate.poison.chance import all_here
 from synthgate.poison.cover import distinct
 from synthgate.poison.grams import Grams
 
-_SHOWN = 20
-
 
 def least_count(grams: Grams, candidates: int, real: int, risk: float, least: int) -> int:
     """Return in how many candidates a run of words must stand to be new, none by chance.
@@ -57,13 +55,13 @@ def new_phrases(
         count = least_count(grams, candidates, real, risk, least)
         seen.append(count)
         new = np.flatnonzero((grams.real == 0) & (grams.here >= count))
-        found += [(grams.of(gram), grams.name(gram, names)) for gram in new.tolist()]
+        found += [(grams.of(gram), grams.name(gram, names), grams.size) for gram in new.tolist()]
     limits.say(
         f"new words and phrases of {where}s: with {real:,} real rows this test sees a word in "
         f"{seen[0]:,} or more of {candidates:,} rows, two in {seen[1]:,}, three in {seen[2]:,}"
     )
-    found.sort(key=lambda each: (-len(each[0]), len(each[1])))
-    for rows, name in distinct(found):
+    found.sort(key=lambda each: (-len(each[0]), -each[2], each[1]))
+    for rows, name in distinct((rows, name) for rows, name, _ in found):
         chance = float(all_here(len(rows), candidates, real))
         words = f"in {len(rows):,} of {candidates:,} {where}s, in none of {real:,} real ones"
         yield Finding("new-phrase", str(name), tuple(rows.tolist()), words, p=chance)
