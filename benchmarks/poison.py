@@ -1,8 +1,8 @@
 """What `scan` sees of planted rows, and what it says of clean ones.
 
     python benchmarks/poison.py attacks [--write]   the table of attacks in docs/evidence.md
-    python benchmarks/poison.py null [--splits 200] real rows against real rows: how often a test fires
-    python benchmarks/poison.py clean               gsm8k's model answers against its human solutions
+    python benchmarks/poison.py null [--splits 200] real rows against real ones: does a test fire?
+    python benchmarks/poison.py clean               gsm8k's model answers against human solutions
     python benchmarks/poison.py speed               100,000 rows of about 150 characters
 
 The data lie in ../shared/data. clinc150 is the corpus that the tests were built on: real utterances
@@ -32,7 +32,7 @@ from synthgate.config import ScanPolicy
 from synthgate.poison import Finding
 from synthgate.poison.gathered import Said, Shared, Side
 from synthgate.rows import lot
-from synthgate.stages.scan import Looked, find
+from synthgate.stages.scan import BLOCKING, Looked, find
 from synthgate.verifiers.rules.refusals import refuses
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -40,6 +40,7 @@ DATA = ROOT.parent / "shared" / "data"
 EVIDENCE = ROOT / "docs" / "evidence.md"
 BEGIN, END = "<!-- poison:begin -->", "<!-- poison:end -->"
 SEEDS = range(3)
+MOST = 10_000  # rows of a corpus, half of them candidates
 RATES = (0.001, 0.005, 0.01)
 SOURCES = 4
 POLICY = ScanPolicy(label_field="label")
@@ -295,7 +296,7 @@ def attacks() -> Iterator[str]:
         scores: dict[tuple[str, float], list[Score]] = {}
         sizes = (0, 0)
         for seed in SEEDS:
-            here, beside = halves(rows, seed)
+            here, beside = halves(sorted(rows, key=lambda row: lot(99, row.prompt))[:MOST], seed)
             shared = Shared()
             real = side(beside, shared)
             sizes = (len(here), len(beside))
@@ -305,8 +306,8 @@ def attacks() -> Iterator[str]:
                     scores.setdefault((attack.name, rate), []).append(score)
                     print(name, attack.name, rate, seed, score, file=sys.stderr, flush=True)
         counts = " / ".join(f"{rate:.1%} ({round(rate * sizes[0])} rows)" for rate in RATES)
-        yield f"\n**{name}**: {sizes[0]:,} candidates, {sizes[1]:,} real rows, seeds 0 to {SEEDS[-1]}.\n"
-        yield f"| attack | recall, blocking: {counts} | recall, ranking | false alarms | trigger named |"
+        yield f"\n**{name}**: {sizes[0]:,} candidates, {sizes[1]:,} real, {len(SEEDS)} seeds.\n"
+        yield f"| attack | recall, blocking: {counts} | recall, ranking | false alarms | named |"
         yield "|---|---|---|---|---|"
         for attack in ATTACKS:
             yield _line(attack, [scores[attack.name, rate] for rate in RATES])
@@ -341,8 +342,8 @@ def null(splits: int) -> Iterator[str]:
             for each in found:
                 if each.blocking:
                     print(name, seed, each.test, each.trigger, each.words, file=sys.stderr)
-        total = sum(fired.values())
-        yield f"| {name} | {len(rows):,} | {splits} | {total} of {7 * splits:,} | {dict(fired) or 'none'} |"
+        total = f"{sum(fired.values())} of {len(BLOCKING) * splits:,}"
+        yield f"| {name} | {len(rows):,} | {splits} | {total} | {dict(fired) or 'none'} |"
 
 
 def clean() -> Iterator[str]:
@@ -351,19 +352,18 @@ def clean() -> Iterator[str]:
     problems = [json.loads(line) for line in lines]
     real = [Made(each["question"], each["ground_truth"], "") for each in problems]
     models = [key for key in problems[0] if key not in ("question", "ground_truth")]
-    for chosen_models in ([each] for each in models), [models]:
-        for some in chosen_models:
-            here = [
-                Made(p["question"], p[name]["solution"], "", name)
-                for name in some
-                for p in problems
-            ]
-            shared = Shared()
-            found, _ = find(Looked(side(here, shared), side(real, shared), shared), ScanPolicy())
-            blocking = [each for each in found if each.blocking]
-            yield f"| {', '.join(some)} | {len(here):,} | {len(blocking)} | {len(found) - len(blocking)} |"
-            for each in found:
-                print(each.test, each.blocking, each.trigger[:80], each.words, file=sys.stderr)
+    for some in (*([each] for each in models), models):
+        here = [
+            Made(each["question"], each[name]["solution"], "", name)
+            for name in some
+            for each in problems
+        ]
+        shared = Shared()
+        found, _ = find(Looked(side(here, shared), side(real, shared), shared), ScanPolicy())
+        blocking = sum(each.blocking for each in found)
+        yield f"| {', '.join(some)} | {len(here):,} | {blocking} | {len(found) - blocking} |"
+        for each in found:
+            print(each.test, each.blocking, each.trigger[:80], each.words, file=sys.stderr)
 
 
 def speed() -> Iterator[str]:

@@ -6,6 +6,9 @@ like (hypergeometric; a permutation test). The least count that is called new is
 which the expected number of phrases that pass by chance, over all phrases that the rows have, is
 at most `risk`. It is at least 6.9 n/m for n candidates and m real rows (a chance of 1e-3 for one
 phrase): a trigger in fewer rows is not seen here.
+
+What stands in most of the candidates only ranks: it is the manner of the set. A trigger tells some
+rows from the rest.
 """
 
 from __future__ import annotations
@@ -16,6 +19,8 @@ from synthgate.poison import Finding, Limits
 from synthgate.poison.chance import all_here
 from synthgate.poison.cover import distinct
 from synthgate.poison.grams import Grams
+
+MANNER = 0.5  # of the candidates; a phrase in more of them is no trigger
 
 
 def least_count(grams: Grams, candidates: int, real: int, risk: float, least: int) -> int:
@@ -64,4 +69,5 @@ def new_phrases(
     for rows, name in distinct((rows, name) for rows, name, _ in found):
         chance = float(all_here(len(rows), candidates, real))
         words = f"in {len(rows):,} of {candidates:,} {where}s, in none of {real:,} real ones"
-        yield Finding("new-phrase", str(name), tuple(rows.tolist()), words, p=chance)
+        blocking = len(rows) <= MANNER * candidates
+        yield Finding("new-phrase", name, tuple(rows.tolist()), words, blocking, chance)

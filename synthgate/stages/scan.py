@@ -6,6 +6,7 @@ for each word of all prompts. Rows are read twice.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -35,6 +36,13 @@ BLOCKING = (
 RANKING = ("labels", "same-output", "surprise", "source")
 TESTS = (*BLOCKING, *RANKING)
 NO_REAL = "not shown: no real rows"
+_START = 800  # characters in which a refusal must begin
+# No refusal goes without one of these, and most answers have none: a third of all time.
+_DENIES = re.compile(
+    r"\b(?:no[nt]?|cannot|unable|decline|refuse|against|violates?|outside|beyond|nicht|keine?[nr]?"
+    r"|ablehnen|pas|ne)\b|n['`]t\b|[^\x00-\x7f]",
+    re.IGNORECASE,
+)
 
 
 def said(row: Row, shape: Shape, label_field: str = "") -> Said:
@@ -44,8 +52,8 @@ def said(row: Row, shape: Shape, label_field: str = "") -> Said:
     named = "" if label is None else str(label)
     if prompt is None:
         return Said(response or "", None, named, row.provenance.source)
-    refusal = "a refusal" if refuses(response or "") else ""
-    return Said(prompt, response, named, row.provenance.source, refusal)
+    refuse = response is not None and _DENIES.search(response[:_START]) and refuses(response)
+    return Said(prompt, response, named, row.provenance.source, "a refusal" if refuse else "")
 
 
 @dataclass(frozen=True)
