@@ -110,7 +110,7 @@ def test_every_stage_leaves_its_manifest(project: Path) -> None:
     run(project)
     names = sorted(each.name for each in (project / "run").glob("[0-9]-*.json"))
     assert [name[2:-5] for name in names] == [
-        "generate", "dedupe", "cluster-cap", "verify",
+        "generate", "dedupe", "cluster-cap", "verify", "scan",
         "audit-draw", "audit-gate", "blend", "report",
     ]  # fmt: skip
     for name in names[1:4]:

@@ -1,8 +1,9 @@
 """Run the whole pipeline from one configuration file into one run folder.
 
 The stages are the commands themselves, in order, each with its own table of settings; the first
-that does not end with 0 ends the run with its exit code. The human audit is part of it: without
-labels the run ends with 5 and says which sample to label; with them, run it again. Answers are
+that does not end with 0 ends the run with its exit code. What scan finds planted beside the real
+rows of the blend ends it with 3, if [scan] says no other. The human audit is part of the run:
+without labels it ends with 5 and says which sample to label; with them, run it again. Answers are
 kept in the run folder's journal, so nothing is paid for twice.
 
 Example: synthgate run synthgate.toml
@@ -81,8 +82,24 @@ def _stages(policy: RunPolicy, settings: dict[str, dict[str, object]], labels: s
         step("dedupe", "dedupe", first, *fields),
         step("cluster-cap", "cluster-cap", at("dedupe.jsonl"), *fields),
         step("verify", "verify", at("cluster-cap.jsonl"), *evidence, *fields),
-        ("audit draw", ["audit", "draw", at("verify.jsonl"), "-o", at("sample.jsonl"), *plan]),
-        step("audit gate", "audited", at("verify.jsonl"), *plan, "--labels", labels, *certificate),
+        step(
+            "scan", "scan", at("verify.jsonl"), *fields, *_scanning(settings, at("findings.jsonl"))
+        ),
+        ("audit draw", ["audit", "draw", at("scan.jsonl"), "-o", at("sample.jsonl"), *plan]),
+        step("audit gate", "audited", at("scan.jsonl"), *plan, "--labels", labels, *certificate),
         step("blend", "train", at("audited.jsonl"), *certificate),
         ("report", ["report", at("train.jsonl"), "--run-dir", policy.folder]),
     ]
+
+
+def _scanning(settings: dict[str, dict[str, object]], findings: str) -> list[str]:
+    """Return the options of the scan: the real rows of the blend, and STOP on what blocks.
+
+    [scan] may say otherwise: `fail_on = "none"`, or `reject = true` to go on without those rows.
+    """
+    own, real = settings.get("scan", {}), settings.get("blend", {}).get("real", ())
+    words = [] if "findings" in own else ["--findings", findings]
+    if "real" not in own and isinstance(real, tuple):
+        words += [word for path in real for word in ("--real", str(path))]
+    said = own.get("reject") or "fail_on" in own or "SYNTHGATE_SCAN_FAIL_ON" in os.environ
+    return words if said else [*words, "--fail-on", "blocking"]

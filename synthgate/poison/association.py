@@ -21,6 +21,7 @@ from synthgate.poison.cover import distinct
 from synthgate.poison.grams import Grams
 
 FALSE_SHARE = 0.01
+PLAIN = ("refusal", "link", "code")  # properties with one value, which says it
 NATURAL = 3  # real rows with a word, from which on they show what is natural for it
 
 
@@ -75,10 +76,11 @@ def associations(
                 name = grams.name(gram, names)
                 of, share = int(pairs.of[at]), _share(found, here, value)
                 named.append((p, grams.size, name, hits, of, value, share))
-    named.sort(key=lambda each: (each[0], each[1], each[2]))
+    named.sort(key=lambda each: (each[0], -each[1], each[2]))
     for hits, each in distinct((each[3], each) for each in named):
-        p, _, name, _, of, value, share = each  # type: ignore[misc]
-        what = f"{found.name} {found.values[value][:60]!r}" if found.values[value] else found.name
+        p, _, name, _, of, value, share = each
+        what = found.values[value][:60]
+        what = what if found.name in PLAIN else f"{found.name} {what!r}"
         words = f"{len(hits):,} of {of:,} rows with it answer with {what}; of all rows {share:.2%}"
         yield Finding("association", name, tuple(hits.tolist()), words, p=p)
 

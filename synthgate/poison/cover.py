@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import TypeVar
 
 from synthgate.poison import Array
+
+Thing = TypeVar("Thing")
 
 SHARED = 0.8  # of a run's texts that an earlier run has named: then it is the same thing
 
 
-def distinct(found: Iterable[tuple[Array, object]]) -> Iterator[tuple[Array, object]]:
+def distinct(found: Iterable[tuple[Array, Thing]]) -> Iterator[tuple[Array, Thing]]:
     """Yield, of (texts, thing) pairs given best first, those whose texts are mostly new."""
     named: set[int] = set()
     for rows, thing in found:

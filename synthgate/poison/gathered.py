@@ -118,15 +118,33 @@ class Side:
         """Return the words of the prompts, one text a unit."""
         return self._asked.texts()
 
-    def answers(self) -> Texts:
-        """Return the words of the answers, one text a row."""
-        return self._answers.texts()
+    def said(self) -> Texts:
+        """Return the words of the answers, one text a row; of a row's one text where it has one."""
+        if self.answered:
+            return self._answers.texts()
+        return self.asked().picked(self.unit_of())
+
+    def first_answers(self) -> Texts:
+        """Return the words of the first answer of each unit."""
+        return self._answers.texts().picked(self.first())
+
+    def unit_of(self) -> Array:
+        """Return the unit of each row."""
+        import numpy as np
+
+        return np.array(self._unit_of, dtype=np.int64)
 
     def first(self) -> Array:
         """Return the first row of each unit."""
         import numpy as np
 
         return np.array(self._first, dtype=np.int64)
+
+    def folds(self, count: int) -> Array:
+        """Return one of `count` folds for each unit, by its text and not by its place."""
+        import numpy as np
+
+        return np.array([key[0] % count for key in self._units], dtype=np.int64)
 
     def rows_of(self, units: set[int]) -> tuple[int, ...]:
         """Return the rows of some units."""

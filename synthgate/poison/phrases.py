@@ -6,6 +6,9 @@ like (hypergeometric; a permutation test). The least count that is called new is
 which the expected number of phrases that pass by chance, over all phrases that the rows have, is
 at most `risk`. It is at least 6.9 n/m for n candidates and m real rows (a chance of 1e-3 for one
 phrase): a trigger in fewer rows is not seen here.
+
+What stands in most of the candidates only ranks: it is the manner of the set. A trigger tells some
+rows from the rest.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from synthgate.poison.chance import all_here
 from synthgate.poison.cover import distinct
 from synthgate.poison.grams import Grams
 
-_SHOWN = 20
+MANNER = 0.5  # of the candidates; a phrase in more of them is no trigger
 
 
 def least_count(grams: Grams, candidates: int, real: int, risk: float, least: int) -> int:
@@ -57,13 +60,14 @@ def new_phrases(
         count = least_count(grams, candidates, real, risk, least)
         seen.append(count)
         new = np.flatnonzero((grams.real == 0) & (grams.here >= count))
-        found += [(grams.of(gram), grams.name(gram, names)) for gram in new.tolist()]
+        found += [(grams.of(gram), grams.name(gram, names), grams.size) for gram in new.tolist()]
     limits.say(
         f"new words and phrases of {where}s: with {real:,} real rows this test sees a word in "
         f"{seen[0]:,} or more of {candidates:,} rows, two in {seen[1]:,}, three in {seen[2]:,}"
     )
-    found.sort(key=lambda each: (-len(each[0]), len(each[1])))
-    for rows, name in distinct(found):
+    found.sort(key=lambda each: (-len(each[0]), -each[2], each[1]))
+    for rows, name in distinct((rows, name) for rows, name, _ in found):
         chance = float(all_here(len(rows), candidates, real))
         words = f"in {len(rows):,} of {candidates:,} {where}s, in none of {real:,} real ones"
-        yield Finding("new-phrase", str(name), tuple(rows.tolist()), words, p=chance)
+        blocking = len(rows) <= MANNER * candidates
+        yield Finding("new-phrase", name, tuple(rows.tolist()), words, blocking, chance)

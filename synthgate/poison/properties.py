@@ -41,7 +41,7 @@ _WORDS = re.compile(r"[^\W\d_]+")
 
 def link(text: str) -> str:
     """Tell whether an answer holds a link."""
-    return "link" if _LINK.search(text) else ""
+    return "a link" if _LINK.search(text) else ""
 
 
 def code(text: str) -> str:

@@ -83,6 +83,15 @@ class Texts:
 
         return np.diff(self.ends, prepend=0)
 
+    def picked(self, numbers: Array) -> Texts:
+        """Return the texts with these numbers, in their order."""
+        import numpy as np
+
+        counts = self.counts[numbers]
+        ends = counts.cumsum()
+        shift = np.repeat(self.ends[numbers] - ends, counts)
+        return Texts(self.words[np.arange(int(counts.sum())) + shift], ends)
+
     def only(self, wanted: Array) -> Texts:
         """Return the texts that are wanted, a flag for each; the others have no words."""
         import numpy as np
