@@ -49,7 +49,9 @@ def _query(io: Session, policy: TracePolicy) -> Query | None:
     if policy.like:
         from synthgate.embedders import static
 
-        return query.Like(policy.like, policy.like_threshold, static.build(""), policy.field)
+        return query.Like(
+            policy.like, policy.field, threshold=policy.like_threshold, embedder=static.build("")
+        )
     if policy.ids:
         return query.Ids(query.read_ids(policy.ids, io.text(policy.ids, "ids")))
     return None

@@ -14,7 +14,6 @@ from synthgate.descent import Barred
 from synthgate.errors import BadLine, InputError, UsageError
 from synthgate.exclusions import KINDS, Exclusion
 from synthgate.stages.trace import trace
-from synthgate.tracing.query import texts_of
 from synthgate.tracing.ranking import Tally
 
 if TYPE_CHECKING:
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 VERSION = 1
 MATCHES = "matches"
 _EXAMPLES = 3
-_SHOWN = 160  # characters of an example
 
 
 def refuse(policy: TracePolicy, stated: frozenset[str]) -> None:
@@ -148,8 +146,7 @@ class Looking:
 
     def _example(self, row: Row) -> dict[str, Any]:
         said = row.provenance
-        texts = texts_of(row, self._policy.field)
-        shown = " | ".join(texts)[:_SHOWN]
+        shown = self._query.excerpt(row) if self._query is not None else ""
         where = {"id": row.id, "file": row.file, "line": row.line}
         return {**where, "source": said.source, "generator": said.generator, "text": shown}
 

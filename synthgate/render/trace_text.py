@@ -56,7 +56,8 @@ def _line(each: Json) -> str:
     mark, name = "*" if each["corrected"] < CERTAIN else " ", printable(each["value"])
     name = name if len(name) < _NAME else name[: _NAME - 4] + "..."
     counts = f"{each['rows']:>9,}{each['matched']:>8,}{each['share']:>8.1%}{each['lift']:>8.1f}"
-    return f"{mark} {name:<{_NAME}}{counts}  {each['corrected']:.2g}"
+    chance = f"{each['corrected']:.2g}" if each["corrected"] else "< 1e-300"
+    return f"{mark} {name:<{_NAME}}{counts}  {chance}"
 
 
 def _exclusion(found: Json) -> Iterator[str]:

@@ -22,6 +22,7 @@ from synthgate.text import folded
 from synthgate.verifiers.rules.patterns import is_tame, pattern
 
 BATCH = 512
+SHOWN = 120  # characters of an excerpt
 SECONDS = 1.0  # that a pattern may take on one text
 _SHORT = 4000  # characters of a text on which a tame pattern needs no watch
 _SHINGLE = 3  # words
@@ -33,6 +34,9 @@ class Query(Protocol):
     """What rows are asked; `looked` tells whether some row had a text to look at."""
 
     looked: bool
+
+    def excerpt(self, row: Row) -> str:
+        """Return the part of a row that shows why it matches."""
 
     def found(self, rows: Sequence[Row]) -> list[bool | None]:
         """Return for each row whether it is one of those that are sought."""
@@ -63,12 +67,20 @@ def _leaves(value: Any) -> Iterator[str]:
 
 
 @dataclass
-class Match:
-    """Rows in whose values a pattern is found."""
+class _Texts:
+    """A query that looks at the texts of rows, all of them or those of some fields."""
 
     text: str
     fields: tuple[str, ...] = ()
     looked: bool = False
+
+    def excerpt(self, row: Row) -> str:
+        return " | ".join(texts_of(row, self.fields))[:SHOWN]
+
+
+@dataclass
+class Match(_Texts):
+    """Rows in whose values a pattern is found."""
 
     def __post_init__(self) -> None:
         self._pattern = pattern("--match", self.text)
@@ -89,9 +101,16 @@ class Match:
                 told = False
         return False if told else None
 
+    def excerpt(self, row: Row) -> str:
+        for text in texts_of(row, self.fields):
+            if self._in([text]):
+                at = self._pattern.search(text, timeout=SECONDS).start()
+                return text[max(0, at - SHOWN // 2) :][:SHOWN]
+        return ""
+
 
 @dataclass
-class Like:
+class Like(_Texts):
     """Rows with a value that holds the words of a text, or means much the same.
 
     Of the text's word 3-grams (fewer words: all of them in a row) a value must hold the share
@@ -99,11 +118,8 @@ class Like:
     a translation.
     """
 
-    text: str
-    threshold: float
-    embedder: Embedder
-    fields: tuple[str, ...] = ()
-    looked: bool = False
+    threshold: float = 0.8
+    embedder: Embedder = field(kw_only=True)
     _grams: Array = field(init=False)
 
     def __post_init__(self) -> None:
@@ -145,6 +161,9 @@ class Ids:
 
     ids: frozenset[str]
     looked: bool = True
+
+    def excerpt(self, row: Row) -> str:
+        return " | ".join(texts_of(row, ()))[:SHOWN]
 
     def found(self, rows: Sequence[Row]) -> list[bool | None]:
         return [row.id in self.ids for row in rows]
