@@ -23,6 +23,7 @@ from synthgate.policies.init import InitPolicy
 from synthgate.policies.report import ReportPolicy
 from synthgate.policies.run import RunPolicy
 from synthgate.policies.scan import ScanPolicy
+from synthgate.policies.trace import TracePolicy
 from synthgate.policies.verify import Table, VerifyPolicy
 
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     "Settings",
     "Share",
     "Table",
+    "TracePolicy",
     "VerifyPolicy",
     "build",
     "flags_of",
@@ -63,6 +65,7 @@ POLICIES: dict[str, type] = {
     "audit": AuditPolicy,
     "blend": BlendPolicy,
     "report": ReportPolicy,
+    "trace": TracePolicy,
     "run": RunPolicy,
     "demo": DemoPolicy,
     "init": InitPolicy,

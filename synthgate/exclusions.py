@@ -1,22 +1,26 @@
-"""What must not be trained on: ids, sources and runs that were traced, and all made from them.
+"""What must not be trained on: ids, sources, generators, prompts and runs, and all made from them.
 
 The file is JSONL. Its first line may be a seal, `{"exclusions": N, "digest": "…"}`: the number of
-lines that follow and the SHA-256 of their bytes, each with its line end. Each other line is
-`{"kind": "id" | "source" | "run", "value": "…", "reason": "…"}`. A sealed file that was cut or
-changed is refused; a list written by hand needs no seal.
+lines that follow and the SHA-256 of their bytes, each with its line end. What `trace` writes says
+there, too, what was asked (`query`), why (`reason`), how many rows it is about (`ids`) and which
+(`ids_digest`); `head` is the SHA-256 of that line without `head`. Each other line is
+`{"kind": "id" | "source" | "generator" | "prompt" | "run", "value": "…", "reason": "…"}`. A sealed
+file that was cut or changed is refused; a list written by hand needs no seal.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from synthgate.errors import BadLine, InputError, Stale
-from synthgate.rows import Provenance, parse
+from synthgate.rows import parse
 
-KINDS = ("id", "source", "run")
+KINDS = ("id", "source", "generator", "prompt", "run")
+_KINDS = " | ".join(f'"{kind}"' for kind in KINDS)
 
 
 @dataclass(frozen=True)
@@ -33,12 +37,25 @@ class Exclusion:
         return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def write(exclusions: Iterable[Exclusion]) -> bytes:
-    """Return the sealed file of some exclusions, sorted: the same ones give the same bytes."""
+def write(exclusions: Iterable[Exclusion], about: Mapping[str, Any] | None = None) -> bytes:
+    """Return the sealed file of some exclusions, sorted: the same ones give the same bytes.
+
+    `about` is what the seal says besides.
+    """
     found = sorted(set(exclusions), key=lambda each: (each.kind, each.value, each.reason))
     lines = [each.line() + b"\n" for each in found]
-    seal = {"exclusions": len(lines), "digest": hashlib.sha256(b"".join(lines)).hexdigest()}
+    seal: dict[str, Any] = {"exclusions": len(lines)}
+    seal["digest"] = hashlib.sha256(b"".join(lines)).hexdigest()
+    if about:
+        seal |= about
+        seal["head"] = _head(seal)
     return json.dumps(seal, separators=(",", ":")).encode() + b"\n" + b"".join(lines)
+
+
+def _head(seal: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of what a seal says, its own digest apart."""
+    said = {key: value for key, value in seal.items() if key != "head"}
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
 def read(path: str, text: str) -> tuple[list[Exclusion], bool]:
@@ -69,7 +86,9 @@ def _value(path: str, number: int, line: bytes) -> dict[str, object]:
 def _check_seal(path: str, seal: dict[str, object], lines: list[bytes]) -> None:
     body = b"\n".join(lines)
     count = sum(bool(line.strip()) for line in lines)
-    if (count, hashlib.sha256(body).hexdigest()) != (seal["exclusions"], seal.get("digest")):
+    shown = (seal["exclusions"], seal.get("digest"), seal.get("head", ""))
+    head = _head(seal) if "head" in seal else ""
+    if (count, hashlib.sha256(body).hexdigest(), head) != shown:
         raise Stale(f"{path}: the list of exclusions was cut or changed: its seal does not match")
 
 
@@ -77,47 +96,6 @@ def _exclusion(path: str, number: int, value: dict[str, object]) -> Exclusion:
     kind, what, reason = value.get("kind"), value.get("value"), value.get("reason", "")
     if kind not in KINDS or type(what) is not str or not what or type(reason) is not str:
         raise InputError(
-            f'{path}:{number}: an exclusion is {{"kind": "id" | "source" | "run", "value": "…", '
-            '"reason": "…"}'
+            f'{path}:{number}: an exclusion is {{"kind": {_KINDS}, "value": "…", "reason": "…"}}'
         )
     return Exclusion(str(kind), what, reason)
-
-
-class Excluded:
-    """Which rows are excluded, once all are known: a row made from an excluded one is, too.
-
-    Held are the excluded ids, and the rows with parents by these.
-    """
-
-    def __init__(self, exclusions: Iterable[Exclusion]) -> None:
-        self._named: dict[str, dict[str, str]] = {kind: {} for kind in KINDS}
-        for each in exclusions:
-            self._named[each.kind].setdefault(each.value, each.reason)
-        self._gone = dict(self._named["id"])
-        self._children: dict[str, list[tuple[int, str]]] = {}
-        self.rows: dict[int, str] = {}
-        """The reason for each excluded row, by its number."""
-
-    def look(self, number: int, row: Provenance) -> None:
-        """Look at a row."""
-        named = self._named
-        for kind, value in (("id", row.id), ("source", row.source), ("run", row.run)):
-            if value in named[kind]:
-                self._drop(number, row.id, f"{kind} {value}: {named[kind][value]}")
-                return
-        for parent in row.parents.split():
-            self._children.setdefault(parent, []).append((number, row.id))
-
-    def _drop(self, number: int, row_id: str, why: str) -> None:
-        self.rows.setdefault(number, why)
-        self._gone.setdefault(row_id, why)
-
-    def close(self) -> None:
-        """Exclude what was made from excluded rows, however many steps away."""
-        waiting = list(self._gone)
-        while waiting:
-            parent = waiting.pop()
-            for number, row_id in self._children.pop(parent, ()):
-                if row_id not in self._gone:
-                    waiting.append(row_id)
-                self._drop(number, row_id, f"made from {parent}")

@@ -206,6 +206,9 @@ FILTERS = (
         lambda folder: ["--real", str(folder / "real.jsonl"), "--reject"],
         bulk=("--disable", "new-phrase", "--disable", "association"),
     ),
+    Filter(
+        ("trace",), options=lambda _: ["--match", "", "--rows"], stamps=False, needs_fields=False
+    ),
 )
 GENERATE = Filter(("generate",), _journaled, _offline)
 DRAW = Filter(

@@ -9,14 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from synthgate.descent import Barred, excluded, kin_of
 from synthgate.errors import Stale
-from synthgate.exclusions import Excluded, Exclusion, read, write
+from synthgate.exclusions import KINDS, Exclusion, read, write
 from synthgate.rows import Provenance
 
+BARRED = Barred([Exclusion("id", "0")])
 LISTS = st.lists(
     st.builds(
         Exclusion,
-        st.sampled_from(["id", "source", "run"]),
+        st.sampled_from(KINDS),
         st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=5),
         st.text(st.characters(exclude_categories=["Cs"]), max_size=5),
     ),
@@ -62,8 +64,7 @@ def test_all_descendants_go(parents: list[list[int]], rng: object) -> None:
     while gone != before:
         before = set(gone)
         gone |= {n for n in range(15) if gone & {*parents[n]}}
-    found = Excluded([Exclusion("id", "0")])
-    for n in sorted(range(15), key=lambda _: rng.random()):  # type: ignore[attr-defined]
-        found.look(n, Provenance(str(n), parents=" ".join(map(str, parents[n]))))
-    found.close()
-    assert set(found.rows) == gone
+    order = sorted(range(15), key=lambda _: rng.random())  # type: ignore[attr-defined]
+    rows = [Provenance(str(n), parents=" ".join(map(str, parents[n]))) for n in order]
+    found = excluded([kin_of(rows, BARRED)], BARRED)
+    assert {order[number] for number in found} == gone

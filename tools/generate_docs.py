@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 COMMANDS = (
     "generate", "dedupe", "cluster-cap", "verify", "scan", "audit draw", "audit review",
     "audit export", "audit import", "audit gate",
-    "blend", "report", "run", "init", "demo",
+    "blend", "report", "trace", "run", "init", "demo",
 )  # fmt: skip
 
 

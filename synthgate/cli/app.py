@@ -44,6 +44,7 @@ COMMANDS = {
     "audit": "a human sample with a proven bound: draw, review, export, import, gate",
     "blend": "mix verified synthetic rows with real ones at an exact fraction",
     "report": "what the pipeline did: funnel, rejects, audit, mix, provenance",
+    "trace": "from a bad behaviour to its source, and what must be excluded with it",
     "run": "the whole pipeline from one synthgate.toml into one run folder",
     "init": "a working gate for GitHub, make or pre-commit",
     "demo": "the whole gate on real model output: stopped, repaired, passed",

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from synthgate import exclusions
+from synthgate import descent
 from synthgate.cli import blend_proof
+from synthgate.cli.excluding import excluding
 from synthgate.cli.settings import load_config
 from synthgate.cli.sides import ASSUMED, OWN, Side
 from synthgate.errors import InputError, Stale
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from synthgate.cli.common import Session
     from synthgate.config import BlendPolicy
     from synthgate.near.kin import Kin
+    from synthgate.rows import Provenance
     from synthgate.stages.blend import Mixed
 
 
@@ -38,18 +40,8 @@ class Guards:
         self._waiting = ""
         self.marks: list[str] = []
         self.why: dict[tuple[int, int], tuple[str, str]] = {}
-        self._excluded = self._read_exclusions() if policy.exclude else None
+        self._named, self._kin = excluding(io, policy.exclude), descent.Kin()
         self._last, self.by = policy.last_release, policy.by
-
-    def _read_exclusions(self) -> exclusions.Excluded:
-        found = []
-        for path in self._policy.exclude:
-            listed, sealed = exclusions.read(path, self._io.text(path, "exclude"))
-            self._io.note(
-                f"exclusions in {path}: {len(listed):,}{'' if sealed else ', not sealed'}"
-            )
-            found += listed
-        return exclusions.Excluded(found)
 
     # --- row by row ---------------------------------------------------------------------
 
@@ -65,16 +57,19 @@ class Guards:
         if said.needs == "human" and not self._waiting:
             self._waiting = f"{row.file}:{row.line}"
         (self._own_ids if own else self._ids).add(said.id)
-        if self._excluded is not None:
-            self._excluded.look(len(self._sides[1]), said)
+        self._look(said)
         return (ASSUMED if said.generation < 0 else 0) | (OWN if own else 0)
 
     def real(self, row: Row) -> int:
         """Check a real row."""
         guard_real(row)
-        if self._excluded is not None:
-            self._excluded.look(len(self._sides[1]) + len(self._sides[0]), row.provenance)
+        self._look(row.provenance)
         return 0
+
+    def _look(self, said: Provenance) -> None:
+        """Look at the descent of a row: the synthetic ones come first."""
+        if self._named is not None:
+            self._kin.look(said, self._named.of(said))
 
     def synthetic_end(self) -> None:
         """Check the set of synthetic rows; in a pipe the gate writes the certificate at its end."""
@@ -132,11 +127,10 @@ class Guards:
 
     def close(self, known: Kin | None) -> None:
         """Drop what is excluded; refuse or drop real rows that repeat synthetic ones."""
-        if self._excluded is not None:
-            self._excluded.close()
-            for number, why in sorted(self._excluded.rows.items()):
+        if self._named is not None:
+            for number, why in descent.excluded([self._kin], self._named).items():
                 self._drop(number, EXCLUDED, why, "")
-            self._excluded = None
+            self._kin = descent.Kin()
         found = self._near(known) | self._equal()
         if found and self._policy.on_repeat == "error":
             number = min(found)

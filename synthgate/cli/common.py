@@ -32,7 +32,7 @@ from synthgate.rows import Decision, Row
 from synthgate.shapes import find_shape, reference_shape
 from synthgate.text import printable
 
-REFERENCES = ("check", "against", "labels", "models")
+REFERENCES = ("check", "against", "labels", "models", "run")
 
 
 class Session(contextlib.ExitStack):

@@ -27,19 +27,24 @@ COMMAND = Command("dedupe", groups=(Shaping, Stamping, Declaring, Spreading))
 
 
 def run(io: Session, policy: DedupePolicy) -> None:
-    """Read rows, drop invalid, repeated and contaminated ones."""
+    """Read rows, drop excluded, invalid, repeated and contaminated ones."""
+    from synthgate.cli.excluding import excluding
+
+    barred = excluding(io, policy.exclude)
     if io.options.engine == "ray":
         from synthgate.cli.dedupe_on_ray import drop_repeats
 
-        return drop_repeats(io, policy, _references(io, policy))
+        return drop_repeats(io, policy, _references(io, policy), barred)
     from synthgate.near.pool import Processes
     from synthgate.stages.dedupe import decide, settings, write
 
     pages, shape, stamp = io.pages()
-    known = settings(policy, shape, _references(io, policy), stamp=stamp, handles=pages.handles)
+    known = settings(
+        policy, shape, _references(io, policy), stamp=stamp, handles=pages.handles, barred=barred
+    )
     count = policy.workers or len(os.sched_getaffinity(0))
     with Processes(known, count) as pool:
-        verdicts = decide(pages, policy, pool)
+        verdicts = decide(pages, policy, pool, barred)
         for sheet in write(pages, verdicts, pool, rejects="rejects" in io.sinks):
             io.write(sheet.lines, sheet.rows, sheet.rejects, sheet.reasons)
     return None

@@ -12,16 +12,21 @@ from synthgate.stages.dedupe import settings
 
 if TYPE_CHECKING:
     from synthgate.cli.common import Session
+    from synthgate.descent import Barred
     from synthgate.rows import Row
 
 
-def drop_repeats(io: Session, policy: DedupePolicy, references: Iterable[Row]) -> None:
-    """Drop invalid, repeated and contaminated rows on the cluster, and write the others."""
+def drop_repeats(
+    io: Session, policy: DedupePolicy, references: Iterable[Row], barred: Barred | None
+) -> None:
+    """Drop excluded, invalid, repeated and contaminated rows on the cluster; write the others."""
     refuse_pipes(io)
     _, shape = io.read()
-    known = settings(policy, shape, references, stamp=io.declared())
+    known = settings(policy, shape, references, stamp=io.declared(), barred=barred)
     spread = Spread(io, shape)
     run = Dedupe(spread.cluster, spread.splits, spread.job, policy, known)
+    if barred is not None:
+        run.exclude()
     for _ in spread.settle(spread.seen(run.scan())):  # bad lines come first, as on one machine
         pass
     run.decide()

@@ -33,6 +33,7 @@ def run(io: Session, policy: GeneratePolicy) -> int:
     """Read prompts, ask for answers, return 7 when there were prompts and not one answer."""
     from synthgate.cli.asking import Telling, chosen, named_model, shapes_of, with_generation
     from synthgate.cli.batches import taking
+    from synthgate.cli.generate_excluding import exclusions
     from synthgate.generators import Bench
     from synthgate.stages import generate as stage
 
@@ -40,17 +41,28 @@ def run(io: Session, policy: GeneratePolicy) -> int:
     _refuse(policy)
     secret, schema = _secret(policy), _schema(io, policy)
     rows, shape = io.read(again=True, real=True, shapes=shapes_of(policy))
+    if (barred := exclusions(io, policy, rows)) is not None:
+        rows = barred.rows
     journal = _journal(io, policy)
     strategy = chosen(io, policy, rows)
+    if barred is not None:
+        barred.refuse(strategy, policy.model, io.run)
     strategy.refuse(rows, shape)  # the whole input is read before anything is paid for
     prompts = _prompts(io)
-    wanted = strategy.wanted(prompts.rows)
-    io.manifest.rows_in = wanted + prompts.bad
+    gone = barred.gone if barred is not None else 0
+    wanted = strategy.wanted(prompts.rows - gone)
+    io.manifest.rows_in = wanted + prompts.bad + gone
     bench = Bench(policy, io.options.seed, secret, journal, schema=schema)
     generator = taking(io, bench, _generator(io, bench))
     telling = Telling(io, policy, strategy)
     decisions = stage.generate(
-        rows, shape, generator, policy, strategy=strategy, noted=telling.noted
+        rows,
+        shape,
+        generator,
+        policy,
+        strategy=strategy,
+        noted=telling.noted,
+        barring=barred,
     )
     bad: list[str] = []
     io.settle(_watched(io, bench, telling.watched(decisions), wanted, bad))

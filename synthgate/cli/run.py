@@ -65,6 +65,11 @@ def _stages(policy: RunPolicy, settings: dict[str, dict[str, object]], labels: s
         outputs = ["-o", at(f"{name}.jsonl"), "--rejects", at(f"{name}.rejects.jsonl")]
         return stage, [*stage.split(), *words, *outputs, "--seed", str(policy.seed)]
 
+    def gone(stage: str) -> list[str]:
+        own = settings.get(stage, {}).get("exclude", ())
+        named = [*policy.exclude, *(own if isinstance(own, tuple) else ())]
+        return [word for path in dict.fromkeys(named) for word in ("--exclude", path)]
+
     prompt = ["--prompt-field", policy.prompt_field] if policy.prompt_field else []
     fields = [*prompt, *(["--response-field", policy.response_field] * bool(policy.response_field))]
     plan = ["--plan", at("plan.json"), "--ledger", at("audits.jsonl")]
@@ -73,13 +78,13 @@ def _stages(policy: RunPolicy, settings: dict[str, dict[str, object]], labels: s
         fields, first = [], at("generate.jsonl")
         kept = "journal" in settings.get("generate", {})
         journal = [] if kept else ["--journal", at("journal.jsonl")]
-        begin = [step("generate", "generate", policy.prompts, *prompt, *journal)]
+        begin = [step("generate", "generate", policy.prompts, *prompt, *journal, *gone("generate"))]
     else:
         begin, first = [], policy.candidates
     evidence = ["--evidence", at("evidence.jsonl")]
     return [
         *begin,
-        step("dedupe", "dedupe", first, *fields),
+        step("dedupe", "dedupe", first, *fields, *gone("dedupe")),
         step("cluster-cap", "cluster-cap", at("dedupe.jsonl"), *fields),
         step("verify", "verify", at("cluster-cap.jsonl"), *evidence, *fields),
         step(
@@ -87,7 +92,7 @@ def _stages(policy: RunPolicy, settings: dict[str, dict[str, object]], labels: s
         ),
         ("audit draw", ["audit", "draw", at("scan.jsonl"), "-o", at("sample.jsonl"), *plan]),
         step("audit gate", "audited", at("scan.jsonl"), *plan, "--labels", labels, *certificate),
-        step("blend", "train", at("audited.jsonl"), *certificate),
+        step("blend", "train", at("audited.jsonl"), *certificate, *gone("blend")),
         ("report", ["report", at("train.jsonl"), "--run-dir", policy.folder]),
     ]
 

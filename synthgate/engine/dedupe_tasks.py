@@ -85,8 +85,11 @@ class Gone:
 Item = tuple[int, Split, list[Ref], int]
 
 
-def scan(split: Split, job: Job, settings: Settings, shares: int) -> tuple[Any, ...]:
+def scan(
+    item: tuple[Split, list[Ref]], job: Job, settings: Settings, shares: int
+) -> tuple[Any, ...]:
     """Look at the rows of a part: `Local`, `Standing` and shares of its digests stay."""
+    split, gone = item
     unchanged(split)
     leaves = _Leaves(split, job)
 
@@ -96,6 +99,7 @@ def scan(split: Split, job: Job, settings: Settings, shares: int) -> tuple[Any, 
             yield scanned_of(page, settings)
 
     known = survey(scanned(), leaves.took)
+    known.excluded = fetch(gone[0]) if gone else {}
     alive = Verdicts(known).alive
     standing = Standing(alive, known.worth, known.prompts, known.responses)
     equal = shuffle.equal(known.digests, known.worth, alive, 0, shares)

@@ -1,7 +1,9 @@
 """`dedupe` on a cluster: keys are shuffled to those who look for equal ones.
 
-Each part of a file is scanned where it is read. Then, one after the other:
+Each part of a file is scanned where it is read. One after the other:
 
+    descent  a part: whose child each row is, if some are excluded    -> close
+    close    which rows are excluded, with all made from them         -> scan
     scan     a part: faults, digests, band keys; digests in shares    -> repeats
     repeats  a share: which rows repeat which exactly                 -> keys
     keys     a part: the band keys of what is left, in shares         -> link
@@ -15,9 +17,9 @@ Each part of a file is scanned where it is read. Then, one after the other:
     write    a part: its lines
 
 Nothing of this passes through the process that was started but the lines that are written. Memory:
-`unite`, `resolve` and `tell` are one task each, which holds 10 bytes a row (and 8 more for each
-cap), 24 for each row that may be alike and 50 for each that is named; any other task holds its part
-or its share.
+`close`, `unite`, `resolve` and `tell` are one task each, which holds 10 bytes a row (and 8 more for
+each cap), 24 for each row that may be alike and 50 for each that is named, and of descent 30 a row
+and 150 where it has parents; any other task holds its part or its share.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from itertools import accumulate
 from typing import Any
 
 from synthgate.config import DedupePolicy
+from synthgate.engine import dedupe_excluding as first
 from synthgate.engine import dedupe_tasks as tasks
 from synthgate.engine import dedupe_writing as writing
 from synthgate.engine.parts import Job, Part
@@ -61,11 +64,23 @@ class Dedupe:
         self._sizes: list[int] = []
         self._gone: list[Ref] = []
         self._names: list[Ref] = []
+        self._excluded: list[list[Ref]] = []
+
+    def exclude(self) -> None:
+        """Find out which rows are excluded: that takes a look at all of them first."""
+        run = self._cluster.run(first.descent, self._splits, self._job, self._settings, left=1)
+        left = [refs[0] for _, refs in run]
+        closing = self._cluster.run(
+            first.close, [left], self._settings, left=len(left) + 1, alone=True
+        )
+        ((_, (*told, _)),) = closing
+        self._excluded = [[each] for each in told]
 
     def scan(self) -> Iterator[Part]:
         """Look at all rows; yield what was read of each part."""
+        items = zip(self._splits, self._excluded or ([] for _ in self._splits), strict=True)
         run = self._cluster.run(
-            tasks.scan, self._splits, self._job, self._settings, self._equals, left=2 + self._equals
+            tasks.scan, items, self._job, self._settings, self._equals, left=2 + self._equals
         )
         for part, (local, standing, *equal) in run:
             self._locals.append(local)

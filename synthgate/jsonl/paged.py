@@ -223,10 +223,10 @@ class FilePages:
                 held.append(Line(number - before, 0, line))
                 size, last = size + len(raw) if isinstance(raw, bytes) else size, number
                 if size >= _PAGE:
-                    yield LinesPage(held, last - before, before)
+                    yield LinesPage(held, last - before, before, name=shown(path))
                     held, before, size = [], last, 0
             if held:
-                yield LinesPage(held, last - before, before)
+                yield LinesPage(held, last - before, before, name=shown(path))
             digests[file] = hashing.hexdigest() if hashing.ended else ""
 
 

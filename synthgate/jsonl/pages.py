@@ -17,7 +17,7 @@ from zlib import crc32
 
 from synthgate.errors import BadLine, InputError
 from synthgate.jsonl.lines import BOM, SPACE, too_long
-from synthgate.jsonl.raw import why
+from synthgate.jsonl.raw import shown, why
 from synthgate.provenance import OTHER, look, read
 from synthgate.rows import OURS, REJECT, Provenance, Row, Value, content_id
 
@@ -76,6 +76,10 @@ class Page(Protocol):
     """Some lines of one input; it can be pickled."""
 
     @property
+    def name(self) -> str:
+        """What rows without provenance say they are from, where the page is of one file."""
+
+    @property
     def check(self) -> int:
         """A sum over the bytes of the lines, once all of them were yielded."""
 
@@ -113,6 +117,18 @@ def looked(page: Page) -> Looked:
     return found
 
 
+def provenances(page: Page, found: Looked, stamp: Stamper) -> Iterator[Provenance]:
+    """Yield the provenance of each row of a page that was looked at."""
+    if isinstance(page, RowsPage):
+        yield from (row.provenance for row in page.rows)
+        return
+    for raw, value in zip(found.raws, found.values, strict=True):
+        if any(sign in raw for sign in _OURS):
+            yield read(raw, page.name, 0, stamp).provenance
+        else:
+            yield stamp(raw, value, page.name)
+
+
 def identified(page: Page, stamp: Stamper) -> list[str]:
     """Return the ids of the rows of a page without bad lines."""
     if isinstance(page, RowsPage):
@@ -141,6 +157,10 @@ class FilePage:
     handle: int = -1
     count: int = 0
     check: int = 0
+
+    @property
+    def name(self) -> str:
+        return shown(self.path)
 
     def lines(self) -> Iterator[Line]:
         handle = self.handle if self.handle >= 0 else _opened(self.path)
@@ -212,6 +232,7 @@ class PickedPage:
     spans: list[tuple[int, int, int]]
 
     check = 0
+    name = ""
 
     @property
     def count(self) -> int:
@@ -237,6 +258,7 @@ class LinesPage:
     count: int
     before: int = 0  # lines of the file
     check: int = 0
+    name: str = ""
 
     def lines(self) -> Iterator[Line]:
         return iter(self.held)
@@ -248,6 +270,7 @@ class RowsPage:
 
     rows: list[Row]
     check = 0
+    name = ""
 
     @property
     def count(self) -> int:

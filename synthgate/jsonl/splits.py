@@ -137,10 +137,10 @@ def pages_of(split: Split, longest: int) -> Iterator[Page]:
             held.append(Line(at, 0, bad))
             size, last = size + len(raw) if isinstance(raw, bytes) else size, number
             if size >= _PAGE:
-                yield LinesPage(held, last - before, before)
+                yield LinesPage(held, last - before, before, name=split.name)
                 held, before, size = [], last, 0
         if held:
-            yield LinesPage(held, last - before, before)
+            yield LinesPage(held, last - before, before, name=split.name)
 
 
 def rows_of(split: Split, stamp: Stamper, on_bad: BadLineSink, max_line: int) -> Iterator[Row]:

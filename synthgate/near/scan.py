@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from synthgate.descent import Kin, kin_of
 from synthgate.endings import cut_off
 from synthgate.formats import dig
-from synthgate.jsonl.pages import Bad, Looked, Page, looked
+from synthgate.jsonl.pages import Bad, Looked, Page, looked, provenances
 from synthgate.near import alike, bands, quality
 from synthgate.near.against import Overlap
 from synthgate.near.settings import DEFAULT_REACH, Settings
@@ -34,8 +35,8 @@ class Scanned:
     `bands` (rows, bands) uint32 and their sketch in uint8, `short` (row, key) pairs of texts below
     a shingle's reach,
     `worth` float64 by which rows are preferred, `prompts` and `responses` uint64 where they are
-    capped, and what rows share with reference texts. The rest is as in
-    `Looked`: how and where the lines stand.
+    capped, what rows share with reference texts, and their `kin` where some are excluded. The rest
+    is as in `Looked`: how and where the lines stand.
     """
 
     faults: Array
@@ -46,6 +47,7 @@ class Scanned:
     prompts: Array | None
     responses: Array | None
     overlaps: dict[int, Overlap]
+    kin: Kin | None
     forms: Array
     numbers: array[int]
     starts: array[int]
@@ -77,6 +79,7 @@ def scan(page: Page, settings: Settings) -> Scanned:
         _digests([prompt for prompt, _ in both], 8) if settings.caps else None,
         _digests([response for _, response in both], 8) if settings.caps else None,
         overlaps,
+        _kin(page, found, settings),
         np.frombuffer(found.forms, dtype=np.uint8),
         found.numbers,
         found.starts,
@@ -85,6 +88,13 @@ def scan(page: Page, settings: Settings) -> Scanned:
         found.edited,
         found.check,
     )
+
+
+def _kin(page: Page, found: Looked, settings: Settings) -> Kin | None:
+    """Return the descent of the rows of a page, where it matters."""
+    if settings.barred is None:
+        return None
+    return kin_of(provenances(page, found, settings.stamp.provenance), settings.barred)
 
 
 def _faults(found: Looked, texts: list[Texts], settings: Settings) -> list[int]:

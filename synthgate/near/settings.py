@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from synthgate.descent import Barred
 from synthgate.formats import EMPTY, Shape
 from synthgate.near.against import References
 from synthgate.provenance import Stamp
@@ -15,9 +16,9 @@ DEFAULT_REACH = 0.8  # the threshold that tells what is short when near duplicat
 class Settings:
     """What is compared and how: `near` and `fuzzy` are thresholds, 0 for not at all.
 
-    Rows are preferred by their length (`longest`) or by the field `best`. `stamp` is what is
-    declared about rows without provenance, `stage` what rejects are signed with; `handles` are the
-    descriptors that a process must inherit.
+    `barred` is what is excluded by name. Rows are preferred by their length (`longest`) or by the
+    field `best`. `stamp` is what is declared about rows without provenance, `stage` what rejects
+    are signed with; `handles` are the descriptors that a process must inherit.
     """
 
     shape: Shape = EMPTY
@@ -29,6 +30,7 @@ class Settings:
     longest: bool = False
     best: str = ""
     references: References | None = None
+    barred: Barred | None = None
     stamp: Stamp = field(default_factory=Stamp)
     stage: str = "dedupe"
     handles: tuple[int, ...] = ()

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from synthgate.descent import Barred, Kin, excluded
 from synthgate.near import bands, groups
 from synthgate.near.against import Overlap
 from synthgate.near.scan import Scanned
@@ -20,7 +21,8 @@ _LISTS = ("faults", "digests", "worth", "prompts", "responses", "forms")
 class Survey:
     """What is known of all rows, one entry a row, as in `Scanned`.
 
-    `bands` and `short` are lists of arrays, which are emptied once they have been used.
+    `bands` and `short` are lists of arrays, which are emptied once they have been used; `excluded`
+    says why rows are.
     """
 
     faults: Array
@@ -32,6 +34,7 @@ class Survey:
     bands: list[tuple[Array, Array]]
     short: list[tuple[Array, Array]]
     overlaps: dict[int, Overlap] = field(default_factory=dict)
+    excluded: dict[int, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.faults)
@@ -55,12 +58,15 @@ class Survey:
         return found
 
 
-def survey(parts: Iterable[Scanned], took: Callable[[Scanned], None]) -> Survey:
+def survey(
+    parts: Iterable[Scanned], took: Callable[[Scanned], None], barred: Barred | None = None
+) -> Survey:
     """Return what pages were found to be, as one; `took` is told of each of them, in order."""
     kept: dict[str, list[Array]] = {name: [] for name in _LISTS}
     keys: list[tuple[Array, Array]] = []
     short: list[tuple[Array, Array]] = []
     overlaps: dict[int, Overlap] = {}
+    kin: list[Kin] = []
     rows = 0
     for part in parts:
         took(part)
@@ -69,12 +75,15 @@ def survey(parts: Iterable[Scanned], took: Callable[[Scanned], None]) -> Survey:
                 found.append(array)
         if part.bands is not None:
             keys.append(part.bands)
+        if part.kin is not None:
+            kin.append(part.kin)
         owners, each = part.short
         short.append(((owners + rows).astype(np.uint32), each))
         overlaps |= {row + rows: overlap for row, overlap in part.overlaps.items()}
         rows += len(part.faults)
     whole = {name: _joined(name, found) for name, found in kept.items()}
-    return Survey(**whole, bands=keys, short=short, overlaps=overlaps)
+    gone = excluded(kin, barred) if barred is not None else {}
+    return Survey(**whole, bands=keys, short=short, overlaps=overlaps, excluded=gone)
 
 
 def _joined(name: str, parts: list[Array]) -> Array:

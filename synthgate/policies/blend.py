@@ -22,7 +22,7 @@ class BlendPolicy(Settings):
     epoch: Annotated[int, Ge(0), Flag("another order of the same rows")] = 0
     val_fraction: Annotated[float, Ge(0), Lt(1), Flag("share of each side held out, near-duplicate groups as a whole")] = 0.0
     val_output: Annotated[str, Flag("where the rows held out go", (), "FILE")] = ""
-    exclude: Annotated[tuple[str, ...], Flag("exclusions: ids, sources and runs, and all made from them; repeatable", (), "FILE")] = ()
+    exclude: Annotated[tuple[str, ...], Flag("exclusions, such as trace writes: what they name goes, and all made from it; repeatable", (), "FILE")] = ()
     certificate: Annotated[str, Flag("certificate of the audit [default: $SYNTHGATE_RUN_DIR/certificate.json]", (), "FILE")] = ""
     unaudited: Annotated[str, Flag("blend without an audit, and record why", (), "REASON")] = ""
     no_real: Annotated[str, Flag("blend without real rows, and record why", (), "REASON")] = ""

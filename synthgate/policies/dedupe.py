@@ -19,4 +19,5 @@ class DedupePolicy(Settings):
     max_same_output: Annotated[int, Ge(0), Flag("rows kept that have one response; 0: no cap")] = 0
     max_same_prompt: Annotated[int, Ge(0), Flag("rows kept that have one prompt; 0: no cap")] = 0
     drop_refusals: Annotated[bool, Flag("reject responses that begin by refusing, in English")] = False
+    exclude: Annotated[tuple[str, ...], Flag("exclusions, such as trace writes: what they name goes, and all made from it; repeatable", (), "FILE")] = ()
     workers: Annotated[int, Ge(0), Le(256), Flag("processes; 0: one a core", inert=True)] = 0

@@ -55,4 +55,5 @@ class GeneratePolicy(Settings):
     gaps: Annotated[str, Flag("gaps to fill: the manifest of cluster-cap --against, or report --json", (), "FILE")] = ""
     templates: Annotated[str, Flag("prompt templates NAME.j2 in place of the strategy's own", (), "DIR")] = ""
     send_real: Annotated[bool, Flag("stand-in: real rows may be sent to this generator", inert=True)] = False
+    exclude: Annotated[tuple[str, ...], Flag("exclusions, such as trace writes: what they name is not asked, and no row of theirs is made; repeatable", (), "FILE")] = ()
     origins: Annotated[str, Flag("where each row's prompt, answer and model are told, one JSON line a row", (), "FILE")] = ""

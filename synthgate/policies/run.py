@@ -16,4 +16,5 @@ class RunPolicy(Settings):
     folder: Annotated[str, Flag("run folder", (), "DIR")] = "run"
     prompt_field: Annotated[str, Flag("field of the prompt text, dotted", (), "FIELD")] = ""
     response_field: Annotated[str, Flag("field of the response text, dotted", (), "FIELD")] = ""
+    exclude: Annotated[tuple[str, ...], Flag("exclusions for generate, dedupe and blend; repeatable", (), "FILE")] = ()
     seed: Annotated[int, Flag("every draw is hash(seed, id)")] = 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from typing import Protocol
 
 from synthgate.config import GeneratePolicy
 from synthgate.formats import Shape
@@ -22,6 +23,18 @@ from synthgate.strategies.plain import Plain
 __all__ = ["Origin", "generate", "refuse"]
 
 Noted = Callable[[Row, Ask, Answer], None]
+
+
+class Barring(Protocol):
+    """What is excluded; both return why, "" for what is not."""
+
+    def ask(self, ask: Ask) -> str:
+        """Return why a prompt is not asked."""
+
+    def row(self, row: Row) -> str:
+        """Return why a row that was made does not stay."""
+
+
 _NO_PROMPT = Answer(reason="no_prompt", detail="the row holds no prompt that can be asked")
 _NO_ANSWER = Answer(reason="no_answer", detail="the generator gave no answer")
 
@@ -39,12 +52,14 @@ def generate(
     origin: Origin = Origin(),  # noqa: B008 -- frozen
     strategy: Strategy | None = None,
     noted: Noted | None = None,
+    barring: Barring | None = None,
 ) -> Iterator[Decision]:
     """Yield one Decision for each candidate that was wanted: a new row, or a seed row rejected.
 
     `rows` must have passed the strategy's `refuse`; the strategy is `plain` unless one is given,
     and then policy and origin are those of its own. `noted` is told of each kept row and the
-    answer that it was made of. A prompt that holds no text is rejected as `no_prompt`.
+    answer that it was made of. A prompt that holds no text is rejected as `no_prompt`; one
+    that `barring` gives a reason for is not asked, and rejected as `excluded`.
     """
     strategy = strategy or Plain(Brief(policy, origin))
     strategy.identity = generator.identity
@@ -52,40 +67,50 @@ def generate(
         left: Iterable[Ask] = asks
         while left:
             later: list[Ask] = []
-            for ask, answer in _answered(left, generator):
-                for decision in _settled(ask, answer, strategy, later):
+            for ask, answer in _answered(left, generator, barring):
+                for made in _settled(ask, answer, strategy, later):
+                    decision = made if barring is None else _allowed(made, barring)
                     if noted is not None and not decision.reason:
                         noted(decision.row, ask, answer)
                     yield decision
             left = later
 
 
-def _answered(asks: Iterable[Ask], generator: Generator) -> Iterator[tuple[Ask, Answer]]:
+Waiting = deque[tuple[Ask, Answer | None]]  # the answer, of those that are not asked
+
+
+def _answered(
+    asks: Iterable[Ask], generator: Generator, barring: Barring | None
+) -> Iterator[tuple[Ask, Answer]]:
     """Yield each ask with its answer, in order."""
-    waiting: deque[Ask] = deque()
-    requests = _requests(asks, waiting)
+    waiting: Waiting = deque()
+    requests = _requests(asks, waiting, barring)
     for answer in generator.answers(requests):
         yield from _unasked(waiting)
-        yield waiting.popleft(), answer
+        yield waiting.popleft()[0], answer
     deque(requests, maxlen=0)  # a generator that gave up early must not hide the asks behind
     while waiting:
         yield from _unasked(waiting)
         if waiting:
-            yield waiting.popleft(), _NO_ANSWER
+            yield waiting.popleft()[0], _NO_ANSWER
 
 
-def _requests(asks: Iterable[Ask], waiting: deque[Ask]) -> Iterator[Request]:
+def _requests(asks: Iterable[Ask], waiting: Waiting, barring: Barring | None) -> Iterator[Request]:
     """Yield what to ask, and remember for what."""
     for ask in asks:
-        waiting.append(ask)
-        if ask.messages:
+        if not ask.messages:
+            waiting.append((ask, _NO_PROMPT))
+        elif barring is not None and (why := barring.ask(ask)):
+            waiting.append((ask, Answer(reason="excluded", detail=why)))
+        else:
+            waiting.append((ask, None))
             yield Request(ask.messages, ask.sample)
 
 
-def _unasked(waiting: deque[Ask]) -> Iterator[tuple[Ask, Answer]]:
-    """Answer for the asks at the head of the line that hold nothing to ask."""
-    while waiting and not waiting[0].messages:
-        yield waiting.popleft(), _NO_PROMPT
+def _unasked(waiting: Waiting) -> Iterator[tuple[Ask, Answer]]:
+    """Answer for the asks at the head of the line that are not asked."""
+    while waiting and (said := waiting[0][1]) is not None:
+        yield waiting.popleft()[0], said
 
 
 def _settled(ask: Ask, answer: Answer, strategy: Strategy, later: list[Ask]) -> Iterator[Decision]:
@@ -103,6 +128,12 @@ def _settled(ask: Ask, answer: Answer, strategy: Strategy, later: list[Ask]) -> 
             yield _within(ask, outcome)
     if owed:
         raise RuntimeError(f"strategy {strategy.name} lost {owed} of {ask.worth} candidates")
+
+
+def _allowed(decision: Decision, barring: Barring) -> Decision:
+    """Return the decision, a reject where the row is excluded."""
+    why = "" if decision.reason else barring.row(decision.row)
+    return Decision(decision.row, "excluded", why) if why else decision
 
 
 def _within(ask: Ask, decision: Decision) -> Decision:

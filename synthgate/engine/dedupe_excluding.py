@@ -1,0 +1,36 @@
+"""The first tasks of `dedupe` on a cluster where some rows are excluded: descent needs all rows."""
+
+from __future__ import annotations
+
+from itertools import accumulate
+from typing import Any
+
+from synthgate.descent import Barred, Kin, excluded, kin_of
+from synthgate.engine.parts import Job
+from synthgate.engine.ray_cluster import Ref, Stays, fetch
+from synthgate.jsonl.pages import looked, provenances
+from synthgate.jsonl.splits import Split, pages_of, unchanged
+from synthgate.near.settings import Settings
+
+
+def descent(split: Split, job: Job, settings: Settings) -> tuple[None, Stays]:
+    """Leave the descent of the rows of a part, page by page."""
+    unchanged(split)
+    barred, stamp = settings.barred or Barred(()), settings.stamp.provenance
+    pages = pages_of(split, job.max_line)
+    return None, Stays([kin_of(provenances(page, looked(page), stamp), barred) for page in pages])
+
+
+def close(parts: list[Ref], settings: Settings) -> tuple[Any, ...]:
+    """Leave for each part which of its rows are excluded, {place in it: why}."""
+    kin: list[list[Kin]] = [fetch(each) for each in parts]
+    counts = [sum(map(len, pages)) for pages in kin]
+    starts = list(accumulate(counts, initial=0))
+    told: list[dict[int, str]] = [{} for _ in parts]
+    number = 0
+    gone = excluded([page for pages in kin for page in pages], settings.barred or Barred(()))
+    for row, why in gone.items():
+        while row >= starts[number + 1]:
+            number += 1
+        told[number][row - starts[number]] = why
+    return None, *map(Stays, told), None
