@@ -14,8 +14,7 @@ from synthgate.cli.evidence import read_evidence
 from synthgate.cli.report_files import NotShown, located, rows_of, streams, unchanged
 from synthgate.errors import BadLine, InputError, Stale
 from synthgate.findings import Found, missing
-from synthgate.findings.inherited import SHOWN as SLICES
-from synthgate.findings.inherited import Examples, Judged, inherited, weak
+from synthgate.findings.inherited import Examples, Judged, inherited, looked_for
 from synthgate.findings.judged import Evidence, judged
 from synthgate.findings.slices import Slices
 from synthgate.findings.sources import DUPLICATES, Account
@@ -66,7 +65,7 @@ def gather(
     try:
         found = _candidates(io, policy, folder, verify, audits, texts)
     except NotShown as error:
-        found.inherited = missing(f"verify's rows cannot be looked into: {error}")
+        found.inherited = missing(str(error))
         if verify is not None:
             found.accounts |= _of_manifest(verify)
     duplicates = _duplicates(io, folder, last(past, "dedupe"))
@@ -115,10 +114,9 @@ def _candidates(
         slices.add(each[0], each[1])
         accounts.add(each)
     if not slices.whole.rows:
-        raise NotShown("none of them says whether it passed")
-    wanted = [each.name for each in weak(slices)[0][:SLICES]]
-    examples = Examples(wanted, slices, io.options.seed, texts)
-    for each in judged(source, evidence) if slices.whole.failed else ():
+        raise NotShown("no row among the candidates says whether it passed")
+    examples = Examples(slices, looked_for(slices), io.options.seed, texts)
+    for each in judged(source, evidence):
         if each is not None:
             examples.add(each)
     io.sources.append(source)
@@ -133,7 +131,7 @@ def _recorded(io: Session, folder: str, verify: Manifest | None) -> tuple[Source
     outputs = streams(verify, "outputs", "output")
     rejects = streams(verify, "outputs", "rejects")
     if not rejects and sum(verify["rejects"].values()):
-        raise NotShown("it kept no rejects: run it with --rejects FILE, or name --candidates")
+        raise NotShown("verify kept no rejects: run it with --rejects FILE, or name --candidates")
     named = [*outputs, *rejects]
     source = rows_of(io, [located(each, folder) for each in named])
     return source, unchanged(source, named)

@@ -82,7 +82,7 @@ def located(stream: Mapping[str, Any], folder: str) -> str:
     """Return where a file of a manifest lies: there, or beside the manifest, if it was moved."""
     path = str(stream["path"])
     if path in PIPES:
-        raise NotShown("it went into a pipe")
+        raise NotShown("rows went through a pipe: name files that hold them with --candidates")
     beside = (folder, os.path.dirname(os.path.abspath(folder)))
     tried = [path, *(os.path.join(each, os.path.basename(path)) for each in beside)]
     for each in tried:

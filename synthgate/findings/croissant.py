@@ -110,7 +110,11 @@ def croissant(
         ),
         "keywords": ["synthetic", "synthgate"] if mix["synthetic"] else ["synthgate"],
         "distribution": [_file(number, each) for number, each in enumerate(files)],
-        "recordSet": [_records(files, keys, stamped=stamped)] if files and keys else [],
+        "recordSet": [
+            _records(number, each, keys, stamped=stamped)
+            for number, each in enumerate(files)
+            if keys
+        ],
         **_provenance(found),
         **_responsible(found),
     }
@@ -133,47 +137,47 @@ def _file(number: int, file: Mapping[str, Any]) -> Json:
 
 
 def _records(
-    files: Sequence[Mapping[str, Any]], keys: Mapping[str, Counter[str]], *, stamped: bool
+    number: int, file: Mapping[str, Any], keys: Mapping[str, Counter[str]], *, stamped: bool
 ) -> Json:
-    fields = [_field(number, *each) for number, each in enumerate(list(keys.items())[:_MOST])]
+    fields = [_field(number, at, *each) for at, each in enumerate(list(keys.items())[:_MOST])]
     if stamped:
-        fields.append(_ours())
+        fields.append(_ours(number))
     return {
         "@type": "cr:RecordSet",
-        "@id": "rows",
-        "name": "rows",
-        "description": f"One row a line of {len(files)} file{'s' * (len(files) != 1)}.",
+        "@id": f"rows-{number}",
+        "name": f"rows-{number}",
+        "description": f"One row a line of {os.path.basename(file['path'])}.",
         "field": fields,
     }
 
 
-def _field(number: int, key: str, kinds: Counter[str]) -> Json:
+def _field(number: int, at: int, key: str, kinds: Counter[str]) -> Json:
     known = {_TYPES[kind] for kind in kinds if kind in _TYPES}
-    told: Json = {"@type": "cr:Field", "@id": f"rows/{number}", "name": key}
+    told: Json = {"@type": "cr:Field", "@id": f"rows-{number}/{at}", "name": key}
     told["dataType"] = known.pop() if len(known) == 1 else "sc:Text"
-    return {**told, "source": _column(key)}
+    return {**told, "source": _column(key, number)}
 
 
-def _column(key: str) -> Json:
-    return {"fileObject": {"@id": "file-0"}, "extract": {"column": key}}
+def _column(key: str, number: int) -> Json:
+    return {"fileObject": {"@id": f"file-{number}"}, "extract": {"column": key}}
 
 
-def _ours() -> Json:
+def _ours(number: int) -> Json:
     """Return the field of the rows' own provenance, each part under the name that PROV-O has."""
     parts = []
     for name, kind, text, property_ in _OF_ROWS:
-        part: Json = {"@type": "cr:Field", "@id": f"rows/_synthgate/{name}", "name": name}
+        part: Json = {"@type": "cr:Field", "@id": f"rows-{number}/_synthgate/{name}", "name": name}
         part |= {"description": text, "dataType": kind}
         if property_:
             part["equivalentProperty"] = property_
-        path = {"jsonPath": f"$._synthgate.{name}"}
-        parts.append({**part, "source": {"fileObject": {"@id": "file-0"}, "extract": path}})
+        inside = {**_column("_synthgate", number), "transform": {"jsonPath": name}}
+        parts.append({**part, "source": inside})
     return {
         "@type": "cr:Field",
-        "@id": "rows/_synthgate",
+        "@id": f"rows-{number}/_synthgate",
         "name": "_synthgate",
         "description": "what is known of where the row came from",
-        "source": _column("_synthgate"),
+        "source": _column("_synthgate", number),
         "subField": parts,
     }
 

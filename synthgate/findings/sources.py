@@ -63,7 +63,8 @@ def _tests(accounts: Mapping[str, Account]) -> dict[str, list[Found]]:
     corrected = benjamini_hochberg([told["p"] for _, told in found])
     by_source: dict[str, list[Found]] = {}
     for (source, told), chance in zip(found, corrected, strict=True):
-        by_source.setdefault(source, []).append({**told, "p": chance})
+        told["p"] = float(f"{chance:.3g}")
+        by_source.setdefault(source, []).append(told)
     return by_source
 
 
@@ -72,7 +73,7 @@ def _line(
 ) -> Found:
     def of(check: str, *, all_rows: bool = False) -> int | None:
         account = accounts.get(check)
-        if account is None:
+        if account is None or name not in account.rows:
             return None
         return (account.rows if all_rows else account.hits)[name]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import exp, lgamma, sqrt
 
 _Z = 1.959964  # 95 %, two-sided
@@ -45,6 +45,28 @@ def less_often(hits: int, of: int, all_hits: int, all_of: int) -> float:
 
 def _ways(of: int, taken: int) -> float:
     return lgamma(of + 1) - lgamma(taken + 1) - lgamma(of - taken + 1)
+
+
+def design_effect(groups: Iterable[tuple[int, int]]) -> float:
+    """Return how many times too sure a test is that takes grouped rows for independent ones.
+
+    `groups` are (hits, rows) of each group. One plus the intraclass correlation (analysis of
+    variance) times the mean size less one: to divide counts by it makes tests of independent rows
+    hold again (Rao and Scott 1992).
+    """
+    known = [(hits, of) for hits, of in groups if of]
+    rows, hits = sum(of for _, of in known), sum(hit for hit, _ in known)
+    count = len(known)
+    if count < 2 or rows == count:
+        return 1.0
+    share = hits / rows
+    between = sum(of * (hit / of - share) ** 2 for hit, of in known) / (count - 1)
+    within = sum(hit * (1 - hit / of) for hit, of in known) / (rows - count)
+    squares = sum(of * of for _, of in known) / rows
+    usual = (rows - squares) / (count - 1)
+    total = between + (usual - 1) * within
+    correlation = (between - within) / total if total else 0.0
+    return max(1.0, 1 + (squares - 1) * max(0.0, correlation))
 
 
 def holm(chances: Sequence[float]) -> list[float]:
