@@ -25,7 +25,7 @@ from synthgate.labels import WORST_FIRST, Said, read_label
 from synthgate.provenance import Stamp, read
 from synthgate.rejects import record_of
 from synthgate.sample import read_plan
-from synthgate.stages.report import NO_RUN, last
+from synthgate.stages.report import NO_RUN, audit_of, last
 
 if TYPE_CHECKING:
     from synthgate.cli.common import Session
@@ -71,8 +71,7 @@ def gather(
     duplicates = _duplicates(io, folder, last(past, "dedupe"))
     if duplicates is not None:
         found.accounts["duplicates"] = duplicates
-    gate = next((m["findings"] for m in reversed(past) if _judges(m)), None)
-    found.inherited["excludes"] = excludes(gate)
+    found.inherited["excludes"] = excludes(audit_of(past))
     found.inherited["checks"] = [
         *of_gold(verify),
         *of_audit(audits.passed, audits.rejected, _verdicts(policy, folder, verify, audits)),

@@ -27,14 +27,18 @@ def links(manifests: Sequence[Manifest], rows: Sequence[Stream] = ()) -> Iterato
     before it wrote; else "not shown", and `why` says what is missing.
     """
     written: list[tuple[str, Stream]] = []
+    rejected: list[tuple[str, Stream]] = []  # only an audit may read what a stage threw away
     for number, manifest in enumerate(manifests):
         if gap := manifest.get("missing_before"):
             yield _link(f"{gap}-*.json", f"manifest {gap} is missing from the run folder")
         if number and manifest["stage"] != "generate":  # prompts come from outside
             read = [each for each in manifest["inputs"] if not each.get("role")]
-            yield _link(manifest["stage"], _why(read, written))
-        outputs = [each for each in manifest["outputs"] if each.get("role") != "rejects"]
-        written += [(manifest["stage"], each) for each in outputs if each["sha256"]]
+            audits = manifest["stage"].startswith("audit-")
+            yield _link(manifest["stage"], _why(read, [*written, *rejected * audits]))
+        for each in manifest["outputs"]:
+            if each["sha256"]:
+                kind = rejected if each.get("role") == "rejects" else written
+                kind.append((manifest["stage"], each))
     if manifests and rows:
         yield _link("report", _why(rows, written))
 

@@ -52,7 +52,7 @@ def report(
         "verdict": {},
         "funnel": funnel(manifests),
         "chain": list(links(manifests, rows)),
-        "audit": next((m["findings"] for m in reversed(manifests) if _gates(m)), None),
+        "audit": audit_of(manifests),
         "blend": blend["findings"] if blend else None,
         **tally.as_json(),
         "independence": sections.get("independence") or missing(NO_RUN),
@@ -69,9 +69,13 @@ def report(
     return found
 
 
-def _gates(manifest: Mapping[str, Any]) -> bool:
-    found = manifest["findings"]
-    return manifest["stage"] == "audit-gate" and found.get("verdict") not in (None, "MEASURED")
+def audit_of(manifests: Sequence[Mapping[str, Any]]) -> Found | None:
+    """Return what the last gate said of a set; an audit of rejects decides nothing."""
+    for manifest in reversed(manifests):
+        found: Found = manifest["findings"]
+        if manifest["stage"] == "audit-gate" and found.get("verdict") not in (None, "MEASURED"):
+            return found
+    return None
 
 
 def findings(found: Found) -> Iterator[Found]:
