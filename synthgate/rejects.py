@@ -11,6 +11,8 @@ from synthgate.errors import BadLine
 from synthgate.provenance import attach, emit
 from synthgate.rows import REJECT, Decision
 
+_RECORD = b',"' + REJECT.encode() + b'":'
+
 
 def reject_line(decision: Decision, stage: str) -> bytes:
     """Return the line of a row that a stage dropped."""
@@ -37,3 +39,15 @@ def bad_line(file: str, line: int, stage: str, raw: bytes, error: BadLine) -> by
 
 def _why(file: str, line: int, stage: str, reason: str, detail: str) -> dict[str, Any]:
     return {"file": file, "line": line, "stage": stage, "reason": reason, "detail": detail}
+
+
+def record_of(raw: bytes) -> dict[str, Any]:
+    """Return what the line of a reject says of why it was dropped, {} for any other line."""
+    at = raw.rfind(_RECORD)
+    if at < 0:
+        return {}
+    try:
+        found = orjson.loads(raw[at + len(_RECORD) : -1])
+    except orjson.JSONDecodeError:
+        return {}
+    return found if type(found) is dict else {}

@@ -50,12 +50,16 @@ def test_funnel_counts_are_those_of_the_stages(ran: Path) -> None:
 
 def test_a_broken_chain_is_not_shown(ran: Path) -> None:
     """A stage that read something else than what was written before is named."""
-    assert report(ran)["chain"] == [{"stage": "cluster-cap", "read": "shown"}]
+    shown = {"read": "shown", "why": ""}
+    report_too = {"stage": "report", **shown}
+    assert report(ran)["chain"] == [{"stage": "cluster-cap", **shown}, report_too]
     manifest = ran / "run" / "1-dedupe.json"
     changed = json.loads(manifest.read_text())
     changed["outputs"][0]["sha256"] = "0" * 64
     manifest.write_text(json.dumps(changed))
-    assert report(ran)["chain"] == [{"stage": "cluster-cap", "read": "not shown"}]
+    link, last = report(ran)["chain"]
+    assert (link["stage"], link["read"], last) == ("cluster-cap", "not shown", report_too)
+    assert "unique.jsonl is not what dedupe wrote" in link["why"]
 
 
 def test_nothing_known_is_said_to_be_not_shown(tmp_path: Path) -> None:

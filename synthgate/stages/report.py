@@ -1,102 +1,86 @@
-"""What happened, in one look: funnel, rejects, audit, mix, provenance.
+"""What happened, in one look: the sections of a report as one JSON object with versioned keys.
 
-Shape: whole; the counts add up across shards. Memory: one counter a distinct value, at most
-1,000 values a field (the rest counts as "(other)").
+Shape: whole; the counts add up across shards. Memory: that of the counts, see `findings`.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from synthgate.rows import Provenance, Row
+from synthgate.findings import Found, missing
+from synthgate.findings.chain import funnel, links
+from synthgate.findings.collapse import collapse, point
+from synthgate.findings.sources import Account, sources
+from synthgate.findings.tally import Tally, entropy
+from synthgate.findings.verdict import verdict
 
+__all__ = ["VERSION", "Tally", "findings", "last", "report"]
 VERSION = 1
-_MOST = 1000
-_OTHER = "(other)"
-_FIELDS = ("source", "generator", "generation", "verified_by", "override")
+NO_REAL = "no real rows: name --real FILE"
+NO_RUN = "no manifest of verify: set SYNTHGATE_RUN_DIR, or name --run-dir"
+NO_SCAN = "scan did not run: no manifest of it is in the run folder"
+_LISTS = {
+    "independence": "checks", "sources": "table", "drift": "changes", "poison": "findings",
+}  # fmt: skip
 
 
-class Tally:
-    """Counts over rows as they pass; `mix` and `provenance` of the report."""
-
-    def __init__(self) -> None:
-        self.rows = 0
-        self.real = 0
-        self.unverified = 0
-        self.fields: dict[str, Counter[str]] = {name: Counter() for name in _FIELDS}
-
-    def watch(self, rows: Iterable[Row]) -> Iterator[Row]:
-        """Pass the rows on and count them."""
-        for row in rows:
-            self.add(row.provenance)
-            yield row
-
-    def add(self, provenance: Provenance) -> None:
-        """Count one row."""
-        self.rows += 1
-        self.real += not provenance.synthetic
-        self.unverified += provenance.synthetic and not provenance.verified_by
-        for name, counts in self.fields.items():
-            value = str(getattr(provenance, name))
-            counts[value if value in counts or len(counts) < _MOST else _OTHER] += 1
-
-    def as_json(self) -> dict[str, Any]:
-        """Return mix and provenance with their stable keys."""
-        share = self.real / self.rows if self.rows else 0.0
-        mix = {
-            "rows": self.rows,
-            "real": self.real,
-            "synthetic": self.rows - self.real,
-            "real_fraction": round(share, 6),
-            "unverified_synthetic": self.unverified,
-        }
-        ranked = {name: dict(counts.most_common()) for name, counts in self.fields.items()}
-        return {"mix": mix, "provenance": ranked}
+def last(manifests: Sequence[Mapping[str, Any]], stage: str) -> Mapping[str, Any] | None:
+    """Return the last manifest of a stage, None where there is none."""
+    return next((each for each in reversed(manifests) if each["stage"] == stage), None)
 
 
-def report(tally: Tally, manifests: list[dict[str, Any]]) -> dict[str, Any]:
+def report(
+    tally: Tally,
+    manifests: Sequence[Mapping[str, Any]],
+    *,
+    rows: Sequence[Mapping[str, Any]] = (),
+    run: str = "this run",
+    earlier: Sequence[Found] = (),
+    accounts: Mapping[str, Account] | None = None,
+    **sections: Found,
+) -> Found:
     """Return the report as one JSON object with versioned keys.
 
-    `manifests` are those of a run folder, in the order of the stages.
+    `manifests` are those of a run folder, in the order of the stages; `rows` the streams of the
+    rows that were counted; `sections` what was found beside the counts: `narrowing`, `inherited`,
+    `independence`. `drift` is added by whoever has an earlier report.
     """
-    return {
+    scan, blend = last(manifests, "scan"), last(manifests, "blend")
+    found: Found = {
         "report": VERSION,
-        "funnel": [_step(manifest) for manifest in manifests],
-        "chain": list(_links(manifests)),
-        "audit": next((m["findings"] for m in reversed(manifests) if _gates(m)), None),
-        "blend": next((m["findings"] for m in reversed(manifests) if m["stage"] == "blend"), None),
+        "verdict": {},
+        "funnel": funnel(manifests),
+        "chain": list(links(manifests, rows)),
+        "audit": audit_of(manifests),
+        "blend": blend["findings"] if blend else None,
         **tally.as_json(),
+        "independence": sections.get("independence") or missing(NO_RUN),
+        "narrowing": sections.get("narrowing") or missing(NO_REAL),
+        "inherited": sections.get("inherited") or missing(NO_RUN),
+        "collapse": {},
+        "sources": sources(tally.fields["source"], accounts or {}),
+        "poison": {"shown": True, **scan["findings"]} if scan else missing(NO_SCAN),
+        "drift": missing("no earlier report: name --against REPORT.json"),
     }
+    now = point(run, found, entropy(tally.sample))
+    found["collapse"] = collapse(tally.generations, now, earlier, blend)
+    found["verdict"] = verdict(found)
+    return found
 
 
-def _gates(manifest: dict[str, Any]) -> bool:
-    return "verdict" in manifest["findings"]
+def audit_of(manifests: Sequence[Mapping[str, Any]]) -> Found | None:
+    """Return what the last gate said of a set; an audit of rejects decides nothing."""
+    for manifest in reversed(manifests):
+        found: Found = manifest["findings"]
+        if manifest["stage"] == "audit-gate" and found.get("verdict") not in (None, "MEASURED"):
+            return found
+    return None
 
 
-def _step(manifest: dict[str, Any]) -> dict[str, Any]:
-    return {key: manifest[key] for key in ("stage", "rows_in", "rows_out", "rejects")}
-
-
-def _links(manifests: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Yield, for each stage, whether it read just what an earlier one wrote.
-
-    `read` is "shown" where the digests are equal, else "not shown": a truncated pipe, an edited
-    file or a missing stage looks like that.
-    """
-    written: set[str] = set()
-    for number, manifest in enumerate(manifests):
-        if number and manifest["stage"] != "generate":  # prompts come from outside
-            read = {each["sha256"] for each in manifest["inputs"] if not each.get("role")}
-            shown = bool(read) and read <= written
-            yield {"stage": manifest["stage"], "read": "shown" if shown else "not shown"}
-        outputs = [each for each in manifest["outputs"] if each.get("role") != "rejects"]
-        written |= {stream["sha256"] for stream in outputs} - {""}
-
-
-def findings(found: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def findings(found: Found) -> Iterator[Found]:
     """Yield the report as flat findings, one a line of JSONL."""
+    yield {"finding": "verdict", **found["verdict"]}
     for section in ("funnel", "chain"):
         for each in found[section]:
             yield {"finding": section, **each}
@@ -106,3 +90,31 @@ def findings(found: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for field, counts in found["provenance"].items():
         for value, rows in counts.items():
             yield {"finding": "provenance", "field": field, "value": value, "rows": rows}
+    for section, key in _LISTS.items():
+        for each in found[section].get(key, ()):
+            yield {"finding": section, **each}
+    yield from _weak(found["inherited"])
+    yield from _narrow(found["narrowing"])
+    for each in found["collapse"]["generations"]:
+        yield {"finding": "generation", **each}
+
+
+def _weak(inherited: Found) -> Iterator[Found]:
+    for each in inherited.get("slices", ()):
+        yield {"finding": "weak_slice" if each["found"] else "slice", **each}
+    for key in ("accept", "tails", "checks"):
+        for each in inherited.get(key, ()):
+            yield {"finding": key, **each}
+    if inherited.get("excludes"):
+        yield {"finding": "excludes", **inherited["excludes"]}
+
+
+def _narrow(narrowing: Found) -> Iterator[Found]:
+    """Yield measures and gaps; `generate --strategy gaps` reads the latter."""
+    for each in narrowing.get("measures", ()):
+        yield {"finding": "narrowing", **each}
+    for each in narrowing.get("clusters", ()):
+        yield {"finding": f"{each['state']}_cluster", **each}
+    for field, each in narrowing.get("rare", {}).get("slices", {}).items():
+        for value in each["missing"]:
+            yield {"finding": "empty_slice", "field": field, "value": value}

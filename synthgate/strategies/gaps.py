@@ -1,7 +1,8 @@
 """`gaps`: prompts aimed at the real clusters and slices that have no synthetic row.
 
-Where they lie is what `cluster-cap --against` (its manifest) and `report --json` found. Each gap
-is drawn as often as any other; the row names it in `gap`, or has the missing slice's value.
+Where they lie is what `cluster-cap --against` (its manifest) and `report --json` found: empty
+clusters, and values of fields that real rows have and these have not. Each gap is drawn as often as
+any other; the row names it in `gap`, or has the missing slice's value.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from synthgate.strategies.attributes import Attributes
 from synthgate.strategies.axes import Axes
 
 _LISTS = ("largest_uncovered", "empty_slices", "empty_clusters", "gaps")
+_FINDINGS = ("gap", "empty_cluster", "empty_slice")
 _TEMPLATE = """\
 {{ prompt }}
 
@@ -71,10 +73,20 @@ def _gaps(node: Any, *, listed: bool) -> Iterator[tuple[str, str]]:
         for each in node:
             yield from _gaps(each, listed=listed)
     elif isinstance(node, dict):
-        if listed or node.get("kind") in ("gap", "empty_cluster", "empty_slice"):
+        kind = node.get("finding", node.get("kind"))
+        if listed or kind in _FINDINGS or node.get("state") == "empty":
             yield from _named(node)
+        if isinstance(node.get("rare"), dict):
+            yield from _rare(node["rare"].get("slices"))
         for key, each in node.items():
             yield from _gaps(each, listed=key in _LISTS)
+
+
+def _rare(slices: Any) -> Iterator[tuple[str, str]]:
+    """Yield the rare real slices that a report found missing, {field: {missing: values}}."""
+    for field, each in slices.items() if isinstance(slices, dict) else ():
+        for value in each.get("missing", ()) if isinstance(each, dict) else ():
+            yield from _named({"field": field, "value": value})
 
 
 def _named(gap: dict[str, Any]) -> Iterator[tuple[str, str]]:

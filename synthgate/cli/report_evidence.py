@@ -1,0 +1,277 @@
+"""What verify, dedupe and the audit said of rows: read from their files, as far as these are there.
+
+Each file is read once, the rejects of verify twice (for examples).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from synthgate.cli.evidence import read_evidence
+from synthgate.cli.report_files import NotShown, located, rows_of, streams, unchanged
+from synthgate.errors import BadLine, InputError, Stale
+from synthgate.findings import Found, missing
+from synthgate.findings.inherited import Examples, Judged, inherited, looked_for
+from synthgate.findings.judged import Evidence, judged
+from synthgate.findings.slices import Slices
+from synthgate.findings.sources import DUPLICATES, Account
+from synthgate.findings.texts import NONE, Texts
+from synthgate.findings.worth import Labelled, excludes, of_audit, of_gold
+from synthgate.jsonl import read_file
+from synthgate.labels import WORST_FIRST, Said, read_label
+from synthgate.provenance import Stamp, read
+from synthgate.rejects import record_of
+from synthgate.sample import read_plan
+from synthgate.stages.report import NO_RUN, audit_of, last
+
+if TYPE_CHECKING:
+    from synthgate.cli.common import Session
+    from synthgate.config import ReportPolicy
+    from synthgate.jsonl import Source
+    from synthgate.rows import Row
+
+Manifest = Mapping[str, Any]
+_OF = {"rejected": "rejected by verify", "duplicates": "duplicates", "audit_failed": "audit"}
+
+
+@dataclass
+class Gathered:
+    """What was gathered: the section `inherited`, its slices, and an account for each check."""
+
+    inherited: Found
+    slices: Slices | None = None
+    accounts: dict[str, Account] = field(default_factory=dict)
+
+
+@dataclass
+class _Audits:
+    """The labels of the audits of a run folder: what people said of each row id."""
+
+    passed: Labelled | None = None
+    rejected: Labelled | None = None
+    said: dict[str, bool] = field(default_factory=dict)
+
+
+def gather(
+    io: Session, policy: ReportPolicy, folder: str, past: Sequence[Manifest], texts: Texts
+) -> Gathered:
+    """Read what is there; what is missing or was changed is said to be not shown, and why."""
+    verify = last(past, "verify")
+    audits = _audits(folder, past)
+    found = Gathered(missing(NO_RUN))
+    try:
+        found = _candidates(io, policy, folder, verify, audits, texts)
+    except NotShown as error:
+        found.inherited = missing(str(error))
+        if verify is not None:
+            found.accounts |= _of_manifest(verify)
+    duplicates = _duplicates(io, folder, last(past, "dedupe"))
+    if duplicates is not None:
+        found.accounts["duplicates"] = duplicates
+    found.inherited["excludes"] = excludes(audit_of(past))
+    found.inherited["checks"] = [
+        *of_gold(verify),
+        *of_audit(audits.passed, audits.rejected, _verdicts(policy, folder, verify, audits)),
+    ]
+    return found
+
+
+def _judges(manifest: Manifest) -> bool:
+    return manifest["stage"] == "audit-gate" and "labels" in manifest["findings"]
+
+
+# --- the rows that verify judged --------------------------------------------------------
+
+
+def _candidates(
+    io: Session,
+    policy: ReportPolicy,
+    folder: str,
+    verify: Manifest | None,
+    audits: _Audits,
+    texts: Texts,
+) -> Gathered:
+    evidence = Evidence()
+    if policy.evidence:
+        read_file(policy.evidence)[:0]  # a name that is wrong is a mistake, not a gap
+        for line in read_evidence(policy.evidence):
+            evidence.add(line)
+    if policy.candidates:
+        source = rows_of(io, policy.candidates)
+        rows: Iterable[Row] = source
+    else:
+        source, rows = _recorded(io, folder, verify)
+    slices, accounts = Slices(policy.slice, texts), _Accounts(audits)
+    unknown = 0
+    for each in judged(rows, evidence):
+        if each is None:
+            unknown += 1
+            continue
+        slices.add(each[0], each[1])
+        accounts.add(each)
+    if not slices.whole.rows:
+        raise NotShown("no row among the candidates says whether it passed")
+    examples = Examples(slices, looked_for(slices), io.options.seed, texts)
+    for each in judged(source, evidence):
+        if each is not None:
+            examples.add(each)
+    io.sources.append(source)
+    found = inherited(slices, examples)
+    return Gathered({**found, "unknown": unknown}, slices, accounts.found())
+
+
+def _recorded(io: Session, folder: str, verify: Manifest | None) -> tuple[Source, Iterator[Row]]:
+    """Return the rows that the manifest of verify names: its output and its rejects."""
+    if verify is None:
+        raise NotShown(NO_RUN)
+    outputs = streams(verify, "outputs", "output")
+    rejects = streams(verify, "outputs", "rejects")
+    if not rejects and sum(verify["rejects"].values()):
+        raise NotShown("verify kept no rejects: run it with --rejects FILE, or name --candidates")
+    named = [*outputs, *rejects]
+    source = rows_of(io, [located(each, folder) for each in named])
+    return source, unchanged(source, named)
+
+
+class _Accounts:
+    """The accounts of each source, as rows pass."""
+
+    def __init__(self, audits: _Audits) -> None:
+        self._said = audits.said
+        self._rejected = Account(_OF["rejected"])
+        self._audit = Account(_OF["audit_failed"])
+        self._checks: dict[str, Account] = {}
+
+    def add(self, each: Judged) -> None:
+        """Count one row that verify judged."""
+        row, fate, why = each
+        source = row.provenance.source or NONE
+        self._rejected.rows[source] += 1
+        if fate != "accepted":
+            self._rejected.hits[source] += 1
+            if why.startswith("fail:"):
+                name = why.removeprefix("fail:").partition(":")[0]
+                account = self._checks.setdefault(name, Account(f"verify: {name}"))
+                account.hits[source] += 1
+        elif row.id in self._said:
+            self._audit.rows[source] += 1
+            self._audit.hits[source] += not self._said[row.id]
+
+    def found(self) -> dict[str, Account]:
+        """Return the accounts that have rows."""
+        for account in self._checks.values():
+            account.rows = self._rejected.rows
+        found = {"rejected": self._rejected, **self._checks}
+        return {**found, "audit_failed": self._audit} if self._audit.rows else found
+
+
+def _of_manifest(verify: Manifest) -> dict[str, Account]:
+    """Return the account of verify from its counts by source, where its rows are not there."""
+    account = Account(_OF["rejected"])
+    for name, counts in verify.get("slices", {}).items():
+        kind, _, value = name.partition("=")
+        if kind == "source" and "rows_out" in counts:
+            account.rows[value] = counts["rows_in"]
+            account.hits[value] = counts["rows_in"] - counts["rows_out"]
+    return {"rejected": account} if account.rows else {}
+
+
+def _duplicates(io: Session, folder: str, dedupe: Manifest | None) -> Account | None:
+    """Return how many rows of each source repeat others, None where that cannot be told."""
+    if dedupe is None:
+        return None
+    named = [*streams(dedupe, "outputs", "output"), *streams(dedupe, "outputs", "rejects")]
+    if len(named) < 2 and sum(dedupe["rejects"].values()):
+        return None
+    account = Account(_OF["duplicates"])
+    try:
+        source = rows_of(io, [located(each, folder) for each in named])
+        for row in unchanged(source, named):
+            name = row.provenance.source or NONE
+            account.rows[name] += 1
+            account.hits[name] += record_of(row.raw).get("reason") in DUPLICATES
+    except NotShown:
+        return None
+    return account
+
+
+# --- the audit --------------------------------------------------------------------------
+
+
+def _audits(folder: str, past: Sequence[Manifest]) -> _Audits:
+    """Return the labels of the last audit of rows that passed, and of the last of rejects."""
+    found = _Audits()
+    for manifest in past:
+        if not _judges(manifest):
+            continue
+        said = _labels(manifest, folder)
+        rows = int(manifest["findings"]["rows"])
+        main = _main(manifest, folder)
+        right = {row_id: said[row_id] for row_id in said if row_id in main}
+        labelled = Labelled(rows, right, planted=bool(manifest["findings"].get("gold")))
+        if manifest["findings"]["verdict"] == "MEASURED":
+            found.rejected = labelled
+        else:
+            found.passed, found.said = labelled, said
+    return found
+
+
+def _labels(manifest: Manifest, folder: str) -> dict[str, bool]:
+    """Return {row id: is it right} of the labels that a gate read; none where they changed."""
+    said, stamp = Said(), Stamp().provenance
+    for stream in streams(manifest, "inputs", "labels"):
+        try:
+            path = located(stream, folder)
+            data = read_file(path)
+            if hashlib.sha256(data).hexdigest() != stream["sha256"]:
+                return {}
+            for number, line in enumerate(data.split(b"\n"), 1):
+                if line.strip():
+                    row = read(line, path, number, stamp)
+                    said.add(row, read_label(row), chained="prev" in row.value)
+        except (NotShown, InputError, BadLine):
+            return {}
+    return {
+        row_id: min((e.verdict for e in by.values()), key=WORST_FIRST.index) == "pass"
+        for row_id, by in said.by_id.items()
+    }
+
+
+def _main(manifest: Manifest, folder: str) -> frozenset[str]:
+    """Return the ids that an audit drew at random from all rows, planted ones among them."""
+    try:
+        path = located({"path": manifest["settings"].get("plan", "")}, folder)
+        plan = read_plan(read_file(path).decode(), path)
+    except (NotShown, InputError, Stale, UnicodeDecodeError):
+        return frozenset()
+    if plan.plan != manifest["findings"].get("plan"):
+        return frozenset()
+    return frozenset(plan.sample[: plan.drawn + plan.gold])
+
+
+def _verdicts(
+    policy: ReportPolicy, folder: str, verify: Manifest | None, audits: _Audits
+) -> dict[str, dict[str, str]]:
+    """Return what each check said of the labelled rows."""
+    wanted = {row_id for each in (audits.passed, audits.rejected) if each for row_id in each.right}
+    path = policy.evidence
+    if not path and verify is not None:
+        named = streams(verify, "outputs", "evidence")
+        try:
+            path = located(named[0], folder) if named else ""
+        except NotShown:
+            path = ""
+    if not wanted or not path:
+        return {}
+    return {
+        line["id"]: {
+            str(each["check"]): str(each["verdict"])
+            for each in line["checks"]
+            if isinstance(each, dict) and "check" in each and "verdict" in each
+        }
+        for line in read_evidence(path)
+        if line.get("id") in wanted and isinstance(line.get("checks"), list)
+    }

@@ -1,0 +1,79 @@
+"""The verdict of a report: which gate blocks, and what nobody has shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from synthgate.errors import GateStop, Incomplete
+from synthgate.findings import Found
+
+_LOOKS = ("narrowing", "inherited", "poison")
+
+
+def verdict(found: Mapping[str, Any]) -> Found:
+    """Return the verdict over all other sections.
+
+    `STOP` where a gate blocks; `NOT SHOWN` where none does, and the audit, the checks or the chain
+    are not shown; `PASS` only where they are. What a gate said is repeated here, not judged anew:
+    the exit codes are those with which the gates themselves end.
+    """
+    blocks, lacks = list(_blocks(found)), list(_lacks(found))
+    unseen = [name for name in _LOOKS if not (found.get(name) or {}).get("shown")]
+    word = "STOP" if blocks else "NOT SHOWN" if lacks else "PASS"
+    return {
+        "word": word,
+        "blocks": blocks,
+        "missing": lacks,
+        "not_looked_at": unseen,
+        "words": _words(word, blocks, lacks, unseen),
+    }
+
+
+def _blocks(found: Mapping[str, Any]) -> Iterator[Found]:
+    audit = found.get("audit") or {}
+    if audit.get("verdict") == "STOP":
+        yield _block("audit", GateStop.exit_code, audit.get("words", ""))
+    elif audit.get("verdict") == "INCOMPLETE":
+        yield _block("audit", Incomplete.exit_code, audit.get("words", ""))
+    gate = (found.get("narrowing") or {}).get("gate") or {}
+    if gate.get("stops"):
+        yield _block("narrowing", GateStop.exit_code, gate.get("words", ""))
+    poison = found.get("poison") or {}
+    if poison.get("blocking"):
+        count = poison["blocking"]
+        words = f"{count:,} finding{'s' * (count != 1)} of scan must not be trained on"
+        yield _block("scan", GateStop.exit_code, words)
+
+
+def _block(gate: str, code: int, words: str) -> Found:
+    return {"gate": gate, "exit_code": code, "words": words}
+
+
+def _lacks(found: Mapping[str, Any]) -> Iterator[Found]:
+    """Yield what a PASS rests on and nobody has shown."""
+    audit = found.get("audit")
+    if not audit or audit.get("verdict") not in ("PASS", "STOP", "INCOMPLETE"):
+        yield {"what": "audit", "words": "no audit of these rows is in the run folder"}
+    if unverified := found["mix"]["unverified_synthetic"]:
+        words = f"{unverified:,} synthetic rows are verified by nothing"
+        yield {"what": "checks", "words": words}
+    for link in found["chain"]:
+        if link["read"] != "shown":
+            yield {"what": f"chain: {link['stage']}", "words": link["why"]}
+
+
+def _words(word: str, blocks: list[Found], lacks: list[Found], unseen: list[str]) -> str:
+    if word == "STOP":
+        said = blocks[0]
+        more = f" {len(blocks) - 1} more gate(s) block." if len(blocks) > 1 else ""
+        text = f"The gate {said['gate']} blocks (exit code {said['exit_code']}): {said['words']}"
+        return f"{text.rstrip('.')}.{more}"
+    if word == "NOT SHOWN":
+        said = lacks[0]
+        more = f" {len(lacks) - 1} more things are not shown." if len(lacks) > 1 else ""
+        return f"No gate blocks, but it is not shown that the set is good: {said['words']}.{more}"
+    left = f" Not looked at: {', '.join(unseen)}." if unseen else ""
+    return (
+        f"The audit passed, every stage read what the one before wrote, and no gate blocks.{left}"
+    )
