@@ -84,6 +84,22 @@ def test_groups_in_shares(data: st.DataObject, shares: int, crowded: bool) -> No
         assert one.tolist() == other.tolist()
 
 
+def test_a_shared_key_links_no_rows_whose_sketches_are_far_apart() -> None:
+    """Rows 0 and 3 of two parts are linked by a share; row 1, between them, has all their keys."""
+    none = np.zeros(0, np.uint32)
+    sketches = [
+        np.repeat(np.array(bits, np.uint8)[:, None], BANDS, 1) for bits in ([0, 255], [255, 0])
+    ]
+    parts = []
+    for first, sketch in zip((0, 2), sketches, strict=True):
+        keys = [np.array([7, 7], np.uint32) if first == 0 else np.array([9, 7], np.uint32)] * BANDS
+        empty = np.zeros(0)
+        known = Survey(np.zeros(2), empty, empty, empty, empty, empty, keys, sketch, (none, none))
+        parts += shuffle.keyed(known, np.ones(2, bool), first, 1)
+    rows, heads = shuffle.linked(parts, THRESHOLD)
+    assert (rows.tolist(), heads.tolist()) == ([0, 3], [0, 0])
+
+
 def rows_of(count: int, width: int, values: Any = FEW) -> Any:
     return st.lists(values, min_size=count * width, max_size=count * width)
 
