@@ -46,7 +46,9 @@ def test_similarity_of_all_pairs_is_that_of_sets(
     sides = sides[: len(sides) // step * step]
     pairs = list(combinations(range(len(sides) // step), 2))
     first, second = (np.array([pair[at] for pair in pairs], dtype=np.int64) for at in (0, 1))
-    found = Similar(made(sides), step).of(first, second, least)
+    known = made(sides)
+    sizes = np.diff(known.ends, prepend=0)
+    found = Similar(known.shingles, sizes, step).of(first, second, least)
     for (a, b), similarity in zip(pairs, found.tolist(), strict=True):
         exact = min(jaccard(sides[a * step + s], sides[b * step + s]) for s in range(step))
         assert similarity == pytest.approx(exact) or (similarity == 0 and exact < least)
@@ -55,7 +57,7 @@ def test_similarity_of_all_pairs_is_that_of_sets(
 @given(st.lists(st.integers(0, 5), max_size=40), st.integers(1, 8))
 def test_rows_of_a_key_are_paired(keys: list[int], reach: int) -> None:
     """Each row of a key is paired with as many of the next ones as asked; nothing else is."""
-    found = groups.edges(np.array(keys, dtype=np.uint32), np.arange(len(keys)), reach)
+    found = list(groups.edges(np.array(keys, dtype=np.uint32), np.arange(len(keys)), reach))
     holders = defaultdict(list)
     for row, key in enumerate(keys):
         holders[key].append(row)
@@ -65,13 +67,55 @@ def test_rows_of_a_key_are_paired(keys: list[int], reach: int) -> None:
         for at, one in enumerate(rows)
         for other in rows[at + 1 : at + 1 + reach]
     ]
-    assert sorted(zip(*(side.tolist() for side in found), strict=True)) == sorted(wanted)
+    pairs = [pair for each in found for pair in zip(*(s.tolist() for s in each), strict=True)]
+    assert sorted(pairs) == sorted(wanted)
 
 
 @given(st.lists(st.integers(0, 99)))
 def test_distinct_values_ascend(values: list[int]) -> None:
     """Each value once, in order."""
     assert groups.distinct(np.array(values, dtype=np.uint32)).tolist() == sorted(set(values))
+
+
+LINKS = st.lists(
+    st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), max_size=12), max_size=6
+)
+
+
+@given(LINKS)
+def test_links_make_groups_in_whatever_portions_they_come(
+    portions: list[list[tuple[int, int]]],
+) -> None:
+    """Groups are those that walking along the links finds; how links are dealt out is no matter."""
+    ways = defaultdict(set)
+    forest = groups.Forest(31)
+    for portion in portions:
+        links = [(one, other) for one, other in portion if one != other]
+        first, second = (np.array([link[at] for link in links], np.uint32) for at in (0, 1))
+        forest.link(first, second)
+        for one, other in links:
+            ways[one].add(other)
+            ways[other].add(one)
+    wanted, seen = [], set()
+    for row in sorted(ways):
+        found, left = set(), [row]
+        while left:
+            found.add(each := left.pop())
+            left += ways[each] - found
+        if row not in seen:
+            wanted.append(sorted(found))
+        seen |= found
+    rows, begins = forest.groups()
+    assert [part.tolist() for part in np.split(rows, begins)[1:]] == wanted
+
+
+def test_a_long_chain_is_one_group_soon() -> None:
+    """Each row linked with the next, 200,000 of them: doubling steps, not one after the other."""
+    rows = np.arange(200_000, dtype=np.uint32)
+    forest = groups.Forest(len(rows))
+    forest.link(rows[:-1], rows[1:])
+    members, begins = forest.groups()
+    assert begins.tolist() == [0] and (members == rows).all()
 
 
 @pytest.mark.parametrize("threshold", [0.5, 0.7, 0.8, 0.95])

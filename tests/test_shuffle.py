@@ -64,25 +64,40 @@ def test_groups_in_shares(data: st.DataObject, shares: int, crowded: bool) -> No
     owners = np.sort(owners).astype(np.uint32)
     marks = np.array(data.draw(rows_of(len(owners), 1)), dtype=np.uint32).ravel()
     empty = np.zeros(0)
-    whole = Survey(
-        np.zeros(count), empty, empty, empty, empty, empty,
-        [(keys, sketch)] if count else [], [(owners, marks)],
-    )  # fmt: skip
-    wanted = groups.components(whole.neighbours(alive, THRESHOLD))
+
+    def known(part: slice, short: tuple[Array, Array]) -> Survey:
+        columns = list(keys[part].T) if count else []
+        faults = np.zeros(len(keys[part]))
+        return Survey(faults, empty, empty, empty, empty, empty, columns, sketch[part], short)
+
+    wanted = groups.components(known(slice(None), (owners, marks)).neighbours(alive, THRESHOLD))
     early = owners < at
+    before = known(slice(at), (owners[early], marks[early]))
+    after = known(slice(at, None), (owners[~early] - np.uint32(at), marks[~early]))
     parts = [
-        shuffle.keyed(
-            [(keys[:at], sketch[:at])], (owners[early], marks[early]), alive[:at], 0, shares
-        ),
-        shuffle.keyed(
-            [(keys[at:], sketch[at:])], (owners[~early] - np.uint32(at), marks[~early]),
-            alive[at:], at, shares,
-        ),
-    ]  # fmt: skip
+        shuffle.keyed(before, alive[:at], 0, shares),
+        shuffle.keyed(after, alive[at:], at, shares),
+    ]
     linked = [shuffle.linked([part[share] for part in parts], THRESHOLD) for share in range(shares)]
     found = groups.components(linked)
     for one, other in zip(found, wanted, strict=True):
         assert one.tolist() == other.tolist()
+
+
+def test_a_shared_key_links_no_rows_whose_sketches_are_far_apart() -> None:
+    """Rows 0 and 3 of two parts are linked by a share; row 1, between them, has all their keys."""
+    none = np.zeros(0, np.uint32)
+    sketches = [
+        np.repeat(np.array(bits, np.uint8)[:, None], BANDS, 1) for bits in ([0, 255], [255, 0])
+    ]
+    parts = []
+    for first, sketch in zip((0, 2), sketches, strict=True):
+        keys = [np.array([7, 7], np.uint32) if first == 0 else np.array([9, 7], np.uint32)] * BANDS
+        empty = np.zeros(0)
+        known = Survey(np.zeros(2), empty, empty, empty, empty, empty, keys, sketch, (none, none))
+        parts += shuffle.keyed(known, np.ones(2, bool), first, 1)
+    rows, heads = shuffle.linked(parts, THRESHOLD)
+    assert (rows.tolist(), heads.tolist()) == ([0, 3], [0, 0])
 
 
 def rows_of(count: int, width: int, values: Any = FEW) -> Any:

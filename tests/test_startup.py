@@ -12,7 +12,7 @@ from synthgate.cli.app import COMMANDS
 
 HEAVY = (
     "numpy", "sklearn", "scipy", "httpcore", "torch", "pydantic", "wordllama", "rich", "orjson",
-    "jiter", "msgspec", "regex", "jinja2", "bm25s", "rensa", "rapidfuzz", "asyncio", "ssl",
+    "jiter", "msgspec", "regex", "jinja2", "bm25s", "rapidfuzz", "asyncio", "ssl",
 )  # fmt: skip
 PROBE = """
 import sys

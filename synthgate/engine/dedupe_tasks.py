@@ -155,9 +155,7 @@ def keys(item: Item, repeats: list[Ref], shares: int, _settings: Settings) -> tu
     alive = Verdicts(known).alive
     for rows, _ in map(fetch, repeats):
         alive[inside(rows, first, len(alive))] = False
-    owners = np.concatenate([np.zeros(0, np.uint32), *(part for part, _ in known.short)])
-    marks = np.concatenate([np.zeros(0, np.uint32), *(part for _, part in known.short)])
-    return None, *shuffle.keyed(known.bands, (owners, marks), alive, first, shares)
+    return None, *shuffle.keyed(known, alive, first, shares)
 
 
 def inside(rows: Array, first: int, count: int) -> Array:
@@ -277,7 +275,7 @@ def _whole(parts: list[Standing]) -> Survey:
     prompts = np.concatenate([empty, *(part.prompts for part in parts)])
     responses = np.concatenate([empty, *(part.responses for part in parts)])
     faults = (~alive).astype(np.uint8)
-    return Survey(faults, empty, worth, prompts, responses, empty, [], [])
+    return Survey(faults, empty, worth, prompts, responses, empty, [], empty, (empty, empty))
 
 
 def drop(verdicts: Verdicts, gone: Gone) -> None:

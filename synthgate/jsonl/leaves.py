@@ -5,9 +5,10 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Protocol
 
-from synthgate.jsonl.pages import Bad, Page, RowsPage
+from synthgate.jsonl.pages import Bad, LinesPage, Page, RowsPage
 from synthgate.rows import Row
 
 _ROWS = 1024  # of a page in memory
@@ -95,3 +96,13 @@ class HeldPages:
     def pick(self, numbers: Sequence[int]) -> Page:
         """Return a page of some rows."""
         return RowsPage([self._rows[number] for number in numbers])
+
+
+def sliced(page: Page, most: int) -> Iterator[Page]:
+    """Yield the lines of a page as pages of so many at most."""
+    if isinstance(page, RowsPage):
+        yield from (RowsPage(page.rows[at : at + most]) for at in range(0, len(page.rows), most))
+        return
+    lines = page.lines()
+    while held := list(islice(lines, most)):
+        yield LinesPage(held, len(held))

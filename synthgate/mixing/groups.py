@@ -59,7 +59,7 @@ def _linked(known: Kin, rows: Array, lots: Array) -> list[Pairs]:
     places = np.zeros(len(known.digests), np.uint32)
     places[rows] = np.arange(len(rows), dtype=np.uint32)
     pairs = [(places[one], places[other]) for one, other in known.neighbours(alive)]
-    return [*pairs, edges((lots >> _HALF).astype(np.uint32), np.arange(len(rows)))]
+    return [*pairs, *edges((lots >> _HALF).astype(np.uint32), np.arange(len(rows)))]
 
 
 def grouped(count: int, pairs: list[Pairs]) -> Array:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from synthgate.errors import InputError
 from synthgate.jsonl.leaves import Leaf
@@ -91,3 +91,15 @@ def _joined(lines: list[bytes]) -> bytes:
 def name(page: Page, settings: Settings) -> list[str]:
     """Return the ids of the rows of a page without bad lines."""
     return identified(page, settings.stamp.provenance)
+
+
+class Ids:
+    """The ids of some rows, 32 bytes each, by their numbers, ascending."""
+
+    def __init__(self, rows: Any, ids: bytes) -> None:
+        self._rows, self._ids = rows, ids
+
+    def of(self, row: int) -> str:
+        """Return the id of one of them."""
+        at = 32 * int(self._rows.searchsorted(row))
+        return self._ids[at : at + 32].hex()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -56,29 +56,39 @@ def beyond(digests: Array, ranks: Array, alive: Array, most: int) -> tuple[Array
 Pairs = tuple[Array, Array]
 
 
-def edges(keys: Array, rows: Array, reach: int = 1) -> Pairs:
-    """Return pairs of the rows of each key, (uint32 rows, uint32 rows): up to `reach` rows apart.
+def edges(keys: Array, rows: Array, reach: int = 1) -> Iterator[Pairs]:
+    """Yield pairs of the rows of each key, (uint32 rows, uint32 rows): up to `reach` rows apart.
 
     With a reach of 1 the rows of a key are linked like a chain. A larger one is for pairs that are
     sifted afterwards, so that a row which resembles none of its key breaks no chain. `keys` are
-    uint32 and `rows` numbers below 2^32, one key to a row; a row may come again.
+    uint32 and `rows` numbers below 2^32, one key to a row; a row may come again. Pairs come for one
+    distance after the other: at most one of each row at a time.
     """
-    joined = np.sort((keys.astype(np.uint64) << np.uint64(32)) | rows.astype(np.uint64))
-    sorted_keys = joined >> np.uint64(32)
-    found: list[Pairs] = [(rows[:0].astype(np.uint32), rows[:0].astype(np.uint32))]
+    joined = keys.astype(np.uint64)
+    joined <<= np.uint64(32)
+    joined |= rows.astype(np.uint64, copy=False)
+    joined.sort()
     for step in range(1, reach + 1):
-        same = sorted_keys[step:] == sorted_keys[:-step]
+        same = (joined[step:] ^ joined[:-step]) <= _LOW
         if not same.any():
-            break
-        found.append(_paired(joined, same, step))
-    first, second = (np.concatenate([pair[at] for pair in found]) for at in (0, 1))
-    return first, second
+            return
+        yield _paired(joined, same, step)
+        if step == 1:
+            joined = joined[_beside(same)]
+
+
+def _beside(same: Array) -> Array:
+    """Tell of values whether they are the same as the one before or after."""
+    found = np.append(same, False)
+    found[1:] |= same
+    return found
 
 
 def _paired(joined: Array, chosen: Array, step: int) -> Pairs:
-    first, second = joined[:-step][chosen] & _LOW, joined[step:][chosen] & _LOW
+    first = (joined[:-step][chosen] & _LOW).astype(np.uint32)
+    second = (joined[step:][chosen] & _LOW).astype(np.uint32)
     differ = first != second
-    return first[differ].astype(np.uint32), second[differ].astype(np.uint32)
+    return first[differ], second[differ]
 
 
 def taken(pairs: Pairs, chosen: Array) -> Pairs:
@@ -86,17 +96,68 @@ def taken(pairs: Pairs, chosen: Array) -> Pairs:
     return pairs[0][chosen], pairs[1][chosen]
 
 
-def components(pairs: list[tuple[Array, Array]]) -> tuple[Array, Array]:
-    """Return (rows that have a neighbour, in the order of their groups; where each group begins).
+class Forest:
+    """Which of `count` rows are linked, by any way: 4 bytes a row, however many links there are.
 
-    Both int64; rows of a group ascend.
+    Each row points at a smaller one that it is linked to, the smallest of all at itself.
     """
-    first = np.concatenate([np.zeros(0, dtype=np.uint32), *(pair[0] for pair in pairs)])
-    second = np.concatenate([np.zeros(0, dtype=np.uint32), *(pair[1] for pair in pairs)])
+
+    def __init__(self, count: int) -> None:
+        self._up = np.arange(count, dtype=np.uint32)
+
+    def link(self, first: Array, second: Array) -> None:
+        """Take down that rows are linked with others."""
+        one, other = self._roots(first), self._roots(second)
+        while (apart := one != other).any():
+            one, other = one[apart], other[apart]
+            larger = np.maximum(one, other)
+            np.minimum.at(self._up, larger, np.minimum(one, other))
+            self._shorten(larger)
+            one, other = self._up[one], self._up[other]
+
+    def _roots(self, rows: Array) -> Array:
+        found = self._up[rows]
+        while ((higher := self._up[found]) != found).any():
+            found = higher
+        self._up[rows] = found
+        return found
+
+    def _shorten(self, rows: Array) -> None:
+        up = self._up
+        while ((higher := up[up[rows]]) != up[rows]).any():
+            up[rows] = higher
+
+    def groups(self) -> tuple[Array, Array]:
+        """Return (rows that are linked, in the order of their groups; where each group begins).
+
+        Both int64; rows of a group ascend.
+        """
+        up = self._up
+        while ((higher := up[up]) != up).any():
+            up = self._up = higher
+        linked = up != np.arange(len(up), dtype=np.uint32)
+        linked[up[linked]] = True
+        rows = np.flatnonzero(linked)
+        labels = up[rows]
+        order = np.argsort(labels, kind="stable")
+        labels = labels[order]
+        fresh = np.ones(len(rows), dtype=bool)
+        fresh[1:] = labels[1:] != labels[:-1]
+        return rows[order], np.flatnonzero(fresh)
+
+
+def components(pairs: Iterable[Pairs]) -> tuple[Array, Array]:
+    """Return the groups of rows with any numbers, as `Forest.groups` does."""
+    held = list(pairs)
+    first, second = (
+        np.concatenate([np.zeros(0, dtype=np.uint32), *(pair[at] for pair in held)])
+        for at in (0, 1)
+    )
     rows = distinct(np.concatenate([first, second])).astype(np.int64)
-    labels = _labels(len(rows), np.searchsorted(rows, first), np.searchsorted(rows, second))
-    order = np.argsort(labels, kind="stable")
-    return rows[order], np.flatnonzero(np.diff(labels[order], prepend=-1))
+    forest = Forest(len(rows))
+    forest.link(np.searchsorted(rows, first), np.searchsorted(rows, second))
+    members, begins = forest.groups()
+    return rows[members], begins
 
 
 def spans(begins: Array, end: int, most: int) -> Iterator[tuple[int, int]]:
@@ -116,17 +177,3 @@ def distinct(values: Array) -> Array:
     fresh = np.ones(len(found), dtype=bool)
     fresh[1:] = found[1:] != found[:-1]
     return found[fresh]
-
-
-def _labels(count: int, first: Array, second: Array) -> Array:
-    """Return for each of `count` things the smallest one that it is linked to, by any way."""
-    labels = np.arange(count)
-    while True:
-        one, other = labels[first], labels[second]
-        if (one == other).all():
-            return labels
-        least = np.minimum(one, other)
-        np.minimum.at(labels, one, least)
-        np.minimum.at(labels, other, least)
-        while (labels[labels] != labels).any():
-            labels = labels[labels]

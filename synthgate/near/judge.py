@@ -18,16 +18,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from synthgate.jsonl.leaves import sliced
 from synthgate.jsonl.pages import Page, looked
 from synthgate.near import alike
 from synthgate.near.scan import sides, sought
 from synthgate.near.settings import Settings
-from synthgate.near.shingles import Shingled, shingled
+from synthgate.near.shingles import shingled
 from synthgate.near.similar import Similar
 
 Array = Any
 _KEPT = 64  # rows of one key that later ones are compared with
 _COMPARED = 64  # kept rows that one row is compared with
+_ROWS = 1_000  # that are read at a time
 _EVEN = 1e-9  # a similarity is a quotient: what is equal in numbers may differ in the last bit
 
 
@@ -50,19 +52,10 @@ class Group(NamedTuple):
 
 def judge(group: Group, settings: Settings) -> list[Repeat]:
     """Return the rows of a group that repeat kept ones, as positions in the order of preference."""
-    values, shape = looked(group.page).values, settings.shape
-    wanted = [values[at] for at in group.order]
-    texts = [
-        side
-        for value in wanted
-        for side in sides(shape.prompt(value), shape.response(value), settings.on)
-    ]
-    found = shingled(texts, settings.sides, marked=settings.marked)
-    bands, (owners, short) = sought(found, settings)
-    rows, keys = _keyed(bands[0] if bands else None, owners, short)
-    bench = _Bench(texts, found, settings, frozenset(owners.tolist()))
+    bench = _Bench(group, settings)
+    rows, keys = _keyed(bench.bands, *bench.short)
     if _crowded(keys):
-        return list(_one_by_one(bench, rows, keys, len(wanted)))
+        return list(_one_by_one(bench, rows, keys, len(group.order)))
     return list(_all_pairs(bench, *_pairs(rows, keys)))
 
 
@@ -136,21 +129,50 @@ def _one_by_one(bench: _Bench, rows: Array, keys: Array, count: int) -> Iterator
 
 
 class _Bench:
-    """The rows of a group, compared with each other."""
+    """The rows of a group, known by their places in the order of preference, to be compared.
 
-    def __init__(
-        self, texts: list[bytes], found: Shingled, settings: Settings, short: frozenset[int]
-    ) -> None:
-        self._texts, self._settings, self._short = texts, settings, short
-        self._step = settings.sides
-        self._similar = Similar(found, settings.sides)
+    `bands` (rows, bands) and `short` (rows, keys) are their keys. Rows are read some at a time, and
+    texts are kept only of those that have a key as short ones: shingles do for the others.
+    """
+
+    def __init__(self, group: Group, settings: Settings) -> None:
+        self._settings = settings
+        self._order: Array = np.array(group.order, dtype=np.int64)  # the place in the page of each
+        self._texts: dict[int, list[bytes]] = {}
         self._words: dict[int, list[alike.Side]] = {}
+        parts = list(self._read(group.page))
+        shingles, sizes, bands, rows, keys = (
+            np.concatenate([part[at] for part in parts]) for at in range(5)
+        )
+        self.bands = bands[self._order] if settings.near else None
+        self.short = rows, keys
+        self._similar = Similar(shingles, sizes, settings.sides)
+
+    def _read(self, page: Page) -> Iterator[tuple[Array, ...]]:
+        """Yield shingles, how many a side has, band keys, short rows and their keys."""
+        settings, shape, step = self._settings, self._settings.shape, self._settings.sides
+        ranks = np.empty_like(self._order)
+        ranks[self._order] = np.arange(len(ranks))
+        for part in sliced(page, _ROWS):
+            texts = [
+                side
+                for value in looked(part).values
+                for side in sides(shape.prompt(value), shape.response(value), settings.on)
+            ]
+            found = shingled(texts, step, marked=settings.marked)
+            bands, (owners, keys) = sought(found, settings)
+            own, ranks = ranks[: len(texts) // step], ranks[len(texts) // step :]
+            for row in set(owners.tolist()):
+                self._texts[int(own[row])] = texts[row * step : (row + 1) * step]
+            kept = bands[0] if bands else np.zeros((len(own), 0), np.uint32)
+            yield found.shingles, np.diff(found.ends, prepend=0), kept, own[owners], keys
 
     def similar(self, rows: Array, others: Array) -> Array:
         """Return the Jaccard similarity of pairs of rows, of the side where it is less."""
         if not self._settings.near:
             return np.zeros(len(rows))
-        return self._similar.of(rows, others, self._settings.near - _EVEN)
+        places = self._order[rows], self._order[others]
+        return self._similar.of(*places, self._settings.near - _EVEN)
 
     def first(self, row: int, candidates: Counter[int]) -> Repeat | None:
         """Return which of these kept rows a row repeats, None if it repeats none."""
@@ -165,7 +187,7 @@ class _Bench:
         """Return that a row repeats another, None if it does not."""
         if near and near >= self._settings.near - _EVEN:
             return Repeat(row, other, "near", near)
-        if row not in self._short or other not in self._short:
+        if row not in self._texts or other not in self._texts:
             return None
         fuzzy = alike.ratio(self._of(row), self._of(other))
         if fuzzy and fuzzy >= self._settings.fuzzy - _EVEN:
@@ -175,6 +197,5 @@ class _Bench:
     def _of(self, row: int) -> list[alike.Side]:
         found = self._words.get(row)
         if found is None:
-            texts = self._texts[row * self._step : (row + 1) * self._step]
-            found = self._words[row] = [alike.sided(text) for text in texts]
+            found = self._words[row] = [alike.sided(text) for text in self._texts[row]]
         return found

@@ -62,18 +62,17 @@ class Kin:
             return np.ones(len(first), bool)
         return bands.likely(first, second, sketch, self.threshold)
 
-    def neighbours(self, alive: Array) -> list[groups.Pairs]:
-        """Return pairs of rows that are `alive`, and share a key or their texts, and may be near.
+    def neighbours(self, alive: Array) -> Iterator[groups.Pairs]:
+        """Yield pairs of rows that are `alive`, and share a key or their texts, and may be near.
 
         Of many rows that share a key each is paired with the next ones only.
         """
         rows, sketch = np.flatnonzero(alive & self.written), self.sketch()
         texts = (self.digests[rows] >> np.uint64(32)).astype(np.uint32)
-        found: list[groups.Pairs] = [groups.edges(texts, rows)]
+        yield from groups.edges(texts, rows)
         for keys in self.keys():
-            pairs = groups.edges(keys[rows], rows, groups.REACH)
-            found.append(groups.taken(pairs, self.likely(*pairs, sketch)))
-        return found
+            for pairs in groups.edges(keys[rows], rows, groups.REACH):
+                yield groups.taken(pairs, self.likely(*pairs, sketch))
 
 
 def kin(texts: Iterable[Texts], threshold: float) -> Kin:

@@ -7,13 +7,14 @@ of later parts have larger numbers.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from synthgate.near import bands, groups
+from synthgate.near.survey import Survey
 
 Array = Any
 Pairs = tuple[Array, Array]
@@ -76,17 +77,12 @@ def preferred(worth: Array, count: int) -> Array:
     return ranks
 
 
-def keyed(
-    found: Sequence[tuple[Array, Array]], short: Pairs, alive: Array, first: int, shares: int
-) -> list[Keyed]:
-    """Return the shares of the keys of rows that are `alive`; their numbers begin with `first`.
-
-    `found` are the band keys and sketches of successive rows, `short` (row, key) of short texts.
-    """
+def keyed(known: Survey, alive: Array, first: int, shares: int) -> list[Keyed]:
+    """Return the shares of the keys of rows that are `alive`; their numbers begin with `first`."""
     rows = np.flatnonzero(alive)
-    keys = np.concatenate([part for part, _ in found])[rows] if found else None
-    sketch = np.concatenate([part for _, part in found])[rows] if found else None
-    owners, marks = short
+    keys = np.stack([keys[rows] for keys in known.keys], axis=1) if known.keys else None
+    sketch = known.sketch[rows] if known.keys else None
+    owners, marks = known.short
     living = alive[owners]
     owners, marks = (owners[living] + first).astype(np.uint32), marks[living]
     return [
@@ -124,11 +120,11 @@ def linked(parts: Iterable[Keyed], threshold: float) -> Pairs:
         columns = [part.keys[band] if part.keys else _NONE for part in held]
         places = [at + start for (at, _), start in zip(columns, begins.tolist(), strict=True)]
         keys = _joined([keys for _, keys in columns], np.uint32)
-        found = groups.edges(keys, _joined(places, np.uint32), groups.REACH)
-        one, other = groups.taken(found, bands.likely(*found, sketch, threshold))
-        pairs.append((rows[one], rows[other]))
+        for found in groups.edges(keys, _joined(places, np.uint32), groups.REACH):
+            one, other = groups.taken(found, bands.likely(*found, sketch, threshold))
+            pairs.append((rows[one], rows[other]))
     owners = _joined([part.short[0] for part in held], np.uint32)
-    pairs.append(groups.edges(_joined([part.short[1] for part in held], np.uint32), owners))
+    pairs += groups.edges(_joined([part.short[1] for part in held], np.uint32), owners)
     return forest(pairs)
 
 

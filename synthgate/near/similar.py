@@ -7,21 +7,23 @@ from typing import Any
 import numpy as np
 
 from synthgate.near.groups import distinct
-from synthgate.near.shingles import Shingled
 
 Array = Any
-_BLOCK = 1 << 20  # shingles that are looked up at a time
+_BLOCK = 1 << 18  # shingles that are looked up at a time
 _SHINGLE = np.uint64(32)
 
 
 class Similar:
-    """The sets of shingles of some sides, sorted: 8 bytes a shingle."""
+    """The sets of shingles of some sides, sorted: 8 bytes a shingle.
 
-    def __init__(self, found: Shingled, sides: int) -> None:
+    `shingles` are those of all sides, one after the other, and `counts` says how many each has.
+    """
+
+    def __init__(self, shingles: Array, counts: Array, sides: int) -> None:
         self._sides = sides
-        counts = np.diff(found.ends, prepend=0)
-        owners = np.repeat(np.arange(len(counts), dtype=np.uint64), counts)
-        self._sets = distinct((owners << _SHINGLE) | found.shingles)
+        owners = np.repeat(np.arange(len(counts), dtype=np.uint64) << _SHINGLE, counts)
+        owners |= shingles
+        self._sets = distinct(owners)
         self._sizes = np.bincount((self._sets >> _SHINGLE).astype(np.intp), minlength=len(counts))
         self._ends = np.cumsum(self._sizes)
 

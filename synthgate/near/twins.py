@@ -97,7 +97,8 @@ def twins(
         ones, others = first[start : start + _PAIRS], second[start : start + _PAIRS]
         rows = np.unique(np.concatenate([ones, others]))
         texts = [side for pair in read(rows.tolist()) for side in sides(*pair, "both")]
-        similar = Similar(shingled(texts, 2, marked=False), 2)
+        known = shingled(texts, 2, marked=False)
+        similar = Similar(known.shingles, np.diff(known.ends, prepend=0), 2)
         places = np.searchsorted(rows, ones), np.searchsorted(rows, others)
         found = similar.of(*places, threshold - _EVEN)
         for at in np.flatnonzero(found >= threshold - _EVEN).tolist():

@@ -24,7 +24,7 @@ from synthgate.jsonl import FilePages, HeldPages, Pages
 from synthgate.jsonl.pages import LinesPage
 from synthgate.near import groups
 from synthgate.near.against import References
-from synthgate.near.emit import Drop, Sheet, Written
+from synthgate.near.emit import Drop, Ids, Sheet, Written
 from synthgate.near.judge import Group
 from synthgate.near.pool import Pool, Serial
 from synthgate.near.quality import REASONS
@@ -145,10 +145,10 @@ def capped(verdicts: Verdicts, known: Survey, ranks: Array, policy: DedupePolicy
 
 def write(pages: FilePages, verdicts: Verdicts, pool: Pool, *, rejects: bool) -> Iterator[Written]:
     """Read the pages again and yield what is written of each, in order."""
-    ids = _ids(pages, verdicts, pool) if rejects else {}
+    ids = _ids(pages, verdicts, pool) if rejects else None
 
     def named(row: int) -> tuple[str, str]:
-        return (ids[row], pages.place(row)) if rejects else ("", "")
+        return (ids.of(row), pages.place(row)) if ids else ("", "")
 
     def sheets() -> Iterator[Sheet]:
         first = 0
@@ -160,14 +160,15 @@ def write(pages: FilePages, verdicts: Verdicts, pool: Pool, *, rejects: bool) ->
     return pool.map("write", sheets())
 
 
-def _ids(pages: FilePages, verdicts: Verdicts, pool: Pool) -> dict[int, str]:
+def _ids(pages: FilePages, verdicts: Verdicts, pool: Pool) -> Ids:
     """Return the ids of the rows that rejects name."""
-    named = verdicts.named().tolist()
+    named = verdicts.named()
     size = _TASK if pages.seekable else max(1, len(named))
-    parts = [named[at : at + size] for at in range(0, len(named), size)]
-    found = pool.map("name", map(pages.pick, parts))
-    return {row: each for part, ids in zip(parts, found, strict=True)
-            for row, each in zip(part, ids, strict=True)}  # fmt: skip
+    parts = (named[at : at + size].tolist() for at in range(0, len(named), size))
+    found = bytearray()
+    for part in pool.map("name", map(pages.pick, parts)):
+        found += bytes.fromhex("".join(part))
+    return Ids(named, bytes(found))
 
 
 def _ranks(known: Survey, kind: str) -> Array:
@@ -266,11 +267,11 @@ class _Compared:
         self, known: Survey, alive: Array, threshold: float, pool: Pool
     ) -> Iterator[tuple[str, int, int, float]]:
         """Yield (reason, row, survivor, similarity) of rows that are near or alike others."""
-        pairs = known.neighbours(alive, threshold)
-        known.bands.clear()
-        known.short.clear()
-        candidates, begins = groups.components(pairs)
-        del pairs
+        forest = groups.Forest(len(known))
+        for pairs in known.neighbours(alive, threshold):
+            forest.link(*pairs)
+        candidates, begins = forest.groups()
+        del forest
         for found in pool.map("judge", self._groups(candidates, begins)):
             numbers = self._tasks.popleft()
             for repeat in found:
