@@ -3,7 +3,7 @@
 What a call will cost is not known before it is made. So calls go side by side only while the budget
 can pay the most that each of them can cost: a token for each byte of the request, and an answer as
 long as it may be. Then they go one at a time, each taken to cost its prompt and as long an answer
-as the longest so far. So a budget is overdrawn by one call at most, and by no more than that call can
+as the longest so far. So a budget is overdrawn by one call at most, and by no more than that can
 cost beyond this. Calls that failed are counted: by the usage that the server reports, and by the
 estimate where a server may have worked for nothing (a timeout, a cut connection, a 5xx).
 """
