@@ -22,6 +22,7 @@ from synthgate.strategies.plain import Plain
 __all__ = ["Origin", "generate", "refuse"]
 
 Noted = Callable[[Row, Ask, Answer], None]
+Missed = Callable[[Ask, Answer], None]
 _NO_PROMPT = Answer(reason="no_prompt", detail="the row holds no prompt that can be asked")
 _NO_ANSWER = Answer(reason="no_answer", detail="the generator gave no answer")
 
@@ -39,12 +40,14 @@ def generate(
     origin: Origin = Origin(),  # noqa: B008 -- frozen
     strategy: Strategy | None = None,
     noted: Noted | None = None,
+    missed: Missed | None = None,
 ) -> Iterator[Decision]:
     """Yield one Decision for each candidate that was wanted: a new row, or a seed row rejected.
 
     `rows` must have passed the strategy's `refuse`; the strategy is `plain` unless one is given,
     and then policy and origin are those of its own. `noted` is told of each kept row and the
-    answer that it was made of. A prompt that holds no text is rejected as `no_prompt`.
+    answer that it was made of, `missed` of what was asked and not answered. A prompt that holds no
+    text is rejected as `no_prompt`.
     """
     strategy = strategy or Plain(Brief(policy, origin))
     strategy.identity = generator.identity
@@ -53,6 +56,8 @@ def generate(
         while left:
             later: list[Ask] = []
             for ask, answer in _answered(left, generator):
+                if missed is not None and answer.reason:
+                    missed(ask, answer)
                 for decision in _settled(ask, answer, strategy, later):
                     if noted is not None and not decision.reason:
                         noted(decision.row, ask, answer)
