@@ -38,6 +38,7 @@ class ChatServer:
         self.requests: list[dict[str, Any]] = []
         self.settled: Counter[tuple[str, int]] = Counter()
         self.in_flight = self.most_in_flight = 0
+        self.billed = 0  # tokens of the answers of `lengthening`
         self.lock = threading.Lock()
         self._http = _Quiet(("127.0.0.1", 0), Handler)
         self._http.chat = self
@@ -137,6 +138,16 @@ def text_for(body: dict[str, Any]) -> str:
 
 def _good(handler: Handler, body: dict[str, Any]) -> None:
     handler.reply(200, completion(text_for(body)))
+
+
+def _lengthening(handler: Handler, body: dict[str, Any]) -> None:
+    """Answer longer each time, up to the limit: what was seen so far says too little."""
+    chat = handler.server.chat
+    with chat.lock:
+        length = min(body["max_tokens"], chat.calls)
+        chat.billed += 30 + length
+    usage = {"prompt_tokens": 30, "completion_tokens": length}
+    handler.reply(200, {**completion(text_for(body)), "usage": usage})
 
 
 def _slow(handler: Handler, body: dict[str, Any]) -> None:
@@ -296,6 +307,7 @@ BEHAVIOURS: dict[str, Behaviour] = {
     "finish_tools": _says(200, completion("four", "tool_calls")),
     "packed": _packed,
     "slow": _slow,
+    "lengthening": _lengthening,
     "thinking": _says(200, completion("<think>2+2 is 4</think>\n\nfour")),
     "reasoning_field": _says(200, completion("four", reasoning_content="2+2")),
     "large": _says(200, completion("x" * 10_000_000)),

@@ -106,5 +106,5 @@ def test_a_server_with_a_limit_is_kept_busy(server: Server, low: float, high: fl
     """The limit settles where the server's own is, at few refusals, and no call is given up."""
     came = run(server, 2_000)
     assert low <= came.limit <= high
-    assert came.refused <= 0.2 * came.answered
+    assert came.refused <= 0.25 * came.answered
     assert (came.answered, came.lost) == (2_000, 0)

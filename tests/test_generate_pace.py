@@ -186,6 +186,23 @@ def test_a_budget_is_not_overdrawn_by_many_at_once(server: ChatServer, tmp_path:
     assert 1 <= server.calls * 7 <= 60
 
 
+@pytest.mark.parametrize("unit", ["tokens", "usd"])
+def test_a_budget_is_overdrawn_by_one_call_at_most(
+    server: ChatServer, tmp_path: Path, unit: str
+) -> None:
+    """Answers that grow longer than all before, 64 at a time: the bill stays within one call."""
+    server.always, server.delay = "lengthening", 0.02
+    prompts = [f"prompt {number}" for number in range(900)]
+    flags = ["--budget-tokens", "25000"]
+    if unit == "usd":  # the same budget at a dollar a token
+        flags = ["--budget-usd", "25000", "--price-in", "1e6", "--price-out", "1e6"]
+    done = generate(server, tmp_path, prompts, *flags, "--concurrency", "64", "--max-tokens", "200")
+    assert (done.code, f"--budget-{unit}" in done.err.splitlines()[-1]) == (7, True)
+    request = max(len(json.dumps(each["body"])) for each in server.requests)
+    assert server.most_in_flight > 16
+    assert 25_000 - (request + 200) <= server.billed <= 25_000 + 200 - 1
+
+
 def test_a_price_is_needed_to_spend_dollars(server: ChatServer, tmp_path: Path) -> None:
     """A budget in dollars without prices could never stop anything: exit 2, nothing called."""
     done = generate(server, tmp_path, ["one"], "--budget-usd", "1")

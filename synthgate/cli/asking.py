@@ -14,6 +14,7 @@ from synthgate.cli.spread import Spread
 from synthgate.errors import UsageError
 from synthgate.formats import PROMPTS, Shape
 from synthgate.generators import Answer
+from synthgate.generators.replay import NOT_CALLED
 from synthgate.rows import Decision, Row
 from synthgate.strategies import Ask, Brief, Origin, Strategy, build
 from synthgate.strategies.plain import Plain
@@ -105,11 +106,26 @@ class Telling:
         self._io, self._policy, self._strategy = io, policy, strategy
         self._spread = Spread(strategy, policy.output_field, io.options.seed)
         self._sink = io.open("origins", policy.origins) if policy.origins else None
+        self._further: int | None = 0  # calls that a dry run cannot count, at most
 
     def noted(self, row: Row, ask: Ask, answer: Answer) -> None:
         """Write where a row came from; its id is the key."""
         if self._sink is not None:
             self._sink.write(orjson.dumps(self._line(row, ask, answer)))
+
+    def missed(self, ask: Ask, answer: Answer) -> None:
+        """Count what an answer that a dry run does not ask for would lead to."""
+        if answer.reason == NOT_CALLED:
+            more = self._strategy.further(ask)
+            known = self._further is not None and more is not None
+            self._further = (self._further or 0) + (more or 0) if known else None
+
+    def calls(self, counted: int) -> str:
+        """Return in words how many calls a run would make of which a dry run counted some."""
+        if self._further == 0:
+            return f"{counted} calls would be made"
+        most = "" if self._further is None else f", at most {counted + self._further}"
+        return f"at least {counted} calls would be made{most}: later ones depend on answers"
 
     def _line(self, row: Row, ask: Ask, answer: Answer) -> dict[str, Any]:
         policy, seed = self._policy, self._io.options.seed

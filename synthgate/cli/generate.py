@@ -56,18 +56,15 @@ def run(io: Session, policy: GeneratePolicy) -> int:
     generator = taking(io, bench, _generator(io, bench))
     telling = Telling(io, policy, strategy)
     decisions = stage.generate(
-        rows,
-        shape,
-        generator,
-        policy,
-        strategy=strategy,
-        noted=telling.noted,
-        barring=barred,
-    )
+        rows, shape, generator, policy, strategy=strategy,
+        noted=telling.noted, missed=telling.missed, barring=barred,
+    )  # fmt: skip
     bad: list[str] = []
     io.settle(_watched(io, bench, telling.watched(decisions), wanted, bad))
     telling.finish()
-    return _outcome(io, bench, wanted, bad)
+    made = f"{bench.counts['calls']} calls made"
+    made = telling.calls(bench.counts["calls"]) if io.options.dry_run else made
+    return _outcome(io, bench, wanted, bad, made)
 
 
 def _prompts(io: Session) -> Source:
@@ -210,16 +207,15 @@ def _bad(decision: Decision) -> str:
     return f"{decision.row.file}:{decision.row.line}: {decision.reason}: {decision.detail}"
 
 
-def _outcome(io: Session, bench: Bench, wanted: int, bad: list[str]) -> int:
-    """Say what it took, and return the exit code."""
+def _outcome(io: Session, bench: Bench, wanted: int, bad: list[str], made: str) -> int:
+    """Say what it took, and return the exit code; `made` says how many calls."""
     from synthgate.cli.batches import told
 
     meter, counts, findings = bench.meter, bench.counts, io.manifest.findings
     findings |= {"wanted": wanted, "calls": counts["calls"], "replayed": counts["replayed"]}
     findings |= {"prompt_tokens": meter.prompt_tokens, "answer_tokens": meter.completion_tokens}
     findings |= {"usd": round(meter.usd, 6), "repeated": dict(meter.retried)}
-    would = "would be made" if io.options.dry_run else "made"
-    said = f"{counts['replayed']} answers from the journal, {counts['calls']} calls {would}"
+    said = f"{counts['replayed']} answers from the journal, {made}"
     tokens = meter.prompt_tokens + meter.completion_tokens
     cost = f", {meter.usd:.4f} USD" if meter.usd else ""
     io.note(said + (f", {tokens:,} tokens{cost}" if tokens else ""))

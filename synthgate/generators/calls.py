@@ -17,7 +17,7 @@ from synthgate.generators.concurrency import BURST, Slots
 from synthgate.generators.faults import Reply, again, futile, pause, throttled
 from synthgate.generators.pacing import Pace
 from synthgate.generators.record import Sampling
-from synthgate.generators.spending import Spending, Usage
+from synthgate.generators.spending import Estimate, Spending
 from synthgate.generators.stall import Breaker
 from synthgate.generators.transport import Transport
 from synthgate.generators.wire import Dialect, encoded, learnt, request_body, spoken
@@ -107,7 +107,7 @@ class Calls:
     async def _attempt(self, content: bytes, limit: int) -> Reply:
         """Make one call when it is its turn."""
         estimate = self._spending.estimate(content, limit)
-        await self._turn(estimate)
+        await self._turn(estimate.expected.total)
         await self._spending.reserve(estimate)
         reply = None
         try:
@@ -122,7 +122,7 @@ class Calls:
             if reply is None:
                 self._spending.release(estimate)
 
-    async def _turn(self, estimate: Usage) -> None:
+    async def _turn(self, tokens: int) -> None:
         """Wait for the pace that the server and the user ask for."""
         self._check()
         while (held := self._held_until - time.monotonic()) > 0:
@@ -132,7 +132,7 @@ class Calls:
         for what, seconds in (
             ("the server, which asks for a pause", self._not_before - time.monotonic()),
             ("--rpm", self._calls_a_minute.delay(1, time.monotonic())),
-            ("--tpm", self._tokens_a_minute.delay(estimate.total, time.monotonic())),
+            ("--tpm", self._tokens_a_minute.delay(tokens, time.monotonic())),
         ):
             if seconds > 0:
                 self._meter.wait(what, seconds)
@@ -140,10 +140,10 @@ class Calls:
                 self._show()
                 await self._nap(seconds)
 
-    def _settle(self, estimate: Usage, reply: Reply, admitted: float) -> None:
+    def _settle(self, estimate: Estimate, reply: Reply, admitted: float) -> None:
         """Take note of what a call did cost and of how it went."""
         actual = self._spending.settle(estimate, reply)
-        self._tokens_a_minute.correct(actual.total - estimate.total)
+        self._tokens_a_minute.correct(actual.total - estimate.expected.total)
         self.breaker.heard(reply.cause)
         if throttled(reply):
             if self._slots.refused(admitted):

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator
 from synthgate.generators import Answer, Bench, Request
 from synthgate.generators.record import Keys
 
+NOT_CALLED = "not_called"
+
 
 class Replay:
     """Answers what is on record; the rest is `not_in_journal`."""
@@ -48,4 +50,4 @@ class Rehearsal(Replay):
     def _missing(self, key: str, _request: Request) -> Answer:
         self._keys.add(key)
         self._bench.counts["calls"] = len(self._keys)
-        return Answer("", "not_called", "a run would ask for this answer", key)
+        return Answer("", NOT_CALLED, "a run would ask for this answer", key)

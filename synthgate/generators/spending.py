@@ -1,9 +1,11 @@
 """Tokens and money: what calls cost, and the hard stop before one that the budget cannot pay.
 
-What a call will cost is not known before it is made. It is taken to cost its prompt, and as long
-an answer as the longest so far; until there is one, calls go one at a time. Calls that failed are
-counted: by the usage that the server reports, and by the estimate where a server may have worked
-for nothing (a timeout, a cut connection, a 5xx).
+What a call will cost is not known before it is made. So calls go side by side only while the budget
+can pay the most that each of them can cost: a token for each byte of the request, and an answer as
+long as it may be. Then they go one at a time, each taken to cost its prompt and as long an answer
+as the longest so far. So a budget is overdrawn by one call at most, and by no more than that can
+cost beyond this. Calls that failed are counted: by the usage that the server reports, and by the
+estimate where a server may have worked for nothing (a timeout, a cut connection, a 5xx).
 """
 
 from __future__ import annotations
@@ -34,6 +36,14 @@ class Usage:
     def total(self) -> int:
         """All tokens."""
         return self.prompt + self.completion
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a call is taken to cost, and the most that it can."""
+
+    expected: Usage
+    most: Usage
 
 
 def usage_of(body: str | dict[str, Any]) -> Usage | None:
@@ -79,44 +89,53 @@ class Spending:
         """The money spent so far, in dollars."""
         return self._cost(self.spent)
 
-    def estimate(self, content: bytes, max_tokens: int) -> Usage:
-        """Return what a call is taken to cost."""
-        longest = self._longest or max_tokens
-        return Usage(len(content) // _BYTES_A_TOKEN, min(longest, max_tokens))
+    def estimate(self, content: bytes, max_tokens: int) -> Estimate:
+        """Return what a call is taken to cost.
 
-    async def reserve(self, wanted: Usage) -> None:
+        The most is what a server can bill that keeps to `max_tokens`, or strays no further than
+        before.
+        """
+        prompt, longest = len(content) // _BYTES_A_TOKEN, self._longest or max_tokens
+        return Estimate(
+            Usage(prompt, min(longest, max_tokens)),
+            Usage(len(content), max(max_tokens, self._longest)),
+        )
+
+    async def reserve(self, wanted: Estimate) -> None:
         """Wait until the budget can pay a call; raises `Unreachable` when it cannot any more."""
         while self._limited and not self._affordable(wanted):
             if not self._calls:
                 raise Unreachable(self._why())
             self._changed.clear()
             await self._changed.wait()
-        self._reserved += wanted
+        self._reserved += wanted.most
         self._calls += 1
 
-    def _affordable(self, wanted: Usage) -> bool:
-        if not self._longest:
-            # Nothing is known yet of how long answers are: one call at a time, if any is paid for.
-            return not self._calls and self._within(self.spent + Usage(wanted.prompt, 1))
-        return self._within(self.spent + self._reserved + wanted)
+    def _affordable(self, wanted: Estimate) -> bool:
+        if self._within(self.spent + self._reserved + wanted.most):
+            return True
+        # Not whatever it costs. Alone it may go where it is likely to be paid; the very first one,
+        # when nothing is known yet of how long answers are, where any answer is.
+        alone = wanted.expected if self._longest else Usage(wanted.expected.prompt, 1)
+        return not self._calls and self._within(self.spent + alone)
 
     def _within(self, all_in_all: Usage) -> bool:
         if self._tokens and all_in_all.total > self._tokens:
             return False
         return not self._dollars or self._cost(all_in_all) <= self._dollars
 
-    def settle(self, reserved: Usage, reply: Reply) -> Usage:
+    def settle(self, reserved: Estimate, reply: Reply) -> Usage:
         """Count what a call did cost, and return it."""
-        actual = usage_of(reply.body) or _presumed(reserved, reply)
+        actual = usage_of(reply.body) or _presumed(reserved.expected, reply)
         self.spent += actual
         if reply.meant == 200:
             self._longest = max(self._longest, actual.completion)
         self.release(reserved)
         return actual
 
-    def release(self, reserved: Usage) -> None:
+    def release(self, reserved: Estimate) -> None:
         """Give back what was reserved for a call that is over."""
-        self._reserved += Usage(-reserved.prompt, -reserved.completion)
+        self._reserved += Usage(-reserved.most.prompt, -reserved.most.completion)
         self._calls -= 1
         self._changed.set()
 

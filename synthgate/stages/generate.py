@@ -23,6 +23,7 @@ from synthgate.strategies.plain import Plain
 __all__ = ["Origin", "generate", "refuse"]
 
 Noted = Callable[[Row, Ask, Answer], None]
+Missed = Callable[[Ask, Answer], None]
 
 
 class Barring(Protocol):
@@ -52,14 +53,16 @@ def generate(
     origin: Origin = Origin(),  # noqa: B008 -- frozen
     strategy: Strategy | None = None,
     noted: Noted | None = None,
+    missed: Missed | None = None,
     barring: Barring | None = None,
 ) -> Iterator[Decision]:
     """Yield one Decision for each candidate that was wanted: a new row, or a seed row rejected.
 
     `rows` must have passed the strategy's `refuse`; the strategy is `plain` unless one is given,
     and then policy and origin are those of its own. `noted` is told of each kept row and the
-    answer that it was made of. A prompt that holds no text is rejected as `no_prompt`; one
-    that `barring` gives a reason for is not asked, and rejected as `excluded`.
+    answer that it was made of, `missed` of what was asked and not answered. A prompt that holds no
+    text is rejected as `no_prompt`; one that `barring` gives a reason for is not asked, and
+    rejected as `excluded`.
     """
     strategy = strategy or Plain(Brief(policy, origin))
     strategy.identity = generator.identity
@@ -68,6 +71,8 @@ def generate(
         while left:
             later: list[Ask] = []
             for ask, answer in _answered(left, generator, barring):
+                if missed is not None and answer.reason:
+                    missed(ask, answer)
                 for made in _settled(ask, answer, strategy, later):
                     decision = made if barring is None else _allowed(made, barring)
                     if noted is not None and not decision.reason:

@@ -106,6 +106,10 @@ class Strategy:
         """
         raise NotImplementedError
 
+    def further(self, ask: Ask) -> int | None:  # noqa: ARG002 -- for those that know
+        """Return how many calls the answer to an ask leads to at most; None where nobody knows."""
+        return None
+
     def axes(self) -> dict[str, tuple[str, ...]]:
         """Return the fields that it spreads rows over, each with the values that it was given."""
         return {}

@@ -89,6 +89,11 @@ class Critique(Plain):
             for sample in range(self.policy.samples):
                 yield Ask(messages, row, sample, 1 + self.policy.rounds, "draft")
 
+    def further(self, ask: Ask) -> int:
+        """Return how many calls follow: two for each version that an ask is worth, but one."""
+        done = {"draft": 0, "critique": 1, "critique-revise": 2}[ask.step]
+        return 2 * (ask.worth - 1) - done
+
     def read(self, ask: Ask, text: str) -> Iterator[Outcome]:
         """Yield the next prompt of a line, and what became of the version that was revised."""
         if ask.step == "draft":

@@ -81,6 +81,10 @@ class EdgeCases(Strategy):
                 asked = self.messages("edge-cases", **values) if prompt else ()
                 yield Ask(asked, row, sample, step="request", state=(prompt, drawn, ""))
 
+    def further(self, ask: Ask) -> int:
+        """Return how many calls follow: a request is answered."""
+        return int(ask.step == "request")
+
     def read(self, ask: Ask, text: str) -> Iterator[Outcome]:
         """Yield the question for the reply, then the row, which waits for a person."""
         prompt, drawn, request = ask.state

@@ -84,6 +84,10 @@ class Evolve(Strategy):
         messages = self.messages("evolve", instruction=line.instruction, way=WAYS[way])
         return replace(ask, messages=messages, step="evolve", state=replace(line, way=way))
 
+    def further(self, ask: Ask) -> int:
+        """Return how many calls follow at most: an evolution and its answer a round."""
+        return 2 * ask.worth - (1 if ask.step == "evolve" else 2)
+
     def read(self, ask: Ask, text: str) -> Iterator[Outcome]:
         """Yield the question for an answer, or the candidate and its own evolution."""
         line: _Line = ask.state

@@ -85,6 +85,10 @@ class Exercises(Strategy):
                 fields = {"topic": topic, **drawn}
                 yield Ask(asked, row, sample, step="exercise", state=fields)
 
+    def further(self, ask: Ask) -> int:
+        """Return how many calls follow at most: tests after the exercise, then the solution."""
+        return {"exercise": 2, "tests": 1}.get(ask.step, 0)
+
     def read(self, ask: Ask, text: str) -> Iterator[Outcome]:
         """Yield the next of the three prompts, or the row."""
         fields: dict[str, Any] = ask.state

@@ -63,6 +63,10 @@ class Label(Strategy):
             for sample in range(self.policy.samples):
                 yield Ask(asked, row, sample)
 
+    def further(self, ask: Ask) -> int:  # noqa: ARG002 -- always the same
+        """Return 0: no answer leads to a further prompt."""
+        return 0
+
     def read(self, ask: Ask, text: str) -> Iterator[Decision]:
         """Yield the input with its label."""
         said: str | None = text.strip()

@@ -38,6 +38,10 @@ class Plain(Strategy):
             for sample in range(self.policy.samples):
                 yield Ask(messages, row, sample)
 
+    def further(self, ask: Ask) -> int:  # noqa: ARG002 -- always the same
+        """Return 0: no answer leads to a further prompt."""
+        return 0
+
     def read(self, ask: Ask, text: str) -> Iterator[Outcome]:
         """Yield the prompt row with its answer."""
         content = answered(ask.row, self._shape, text, self.policy.output_field)

@@ -90,6 +90,10 @@ class Schema(Strategy):
                 asked = self.messages("schema", attributes=drawn, target=target) if target else ()
                 yield Ask(asked, row, sample, step="document", state=(drawn, ""))
 
+    def further(self, ask: Ask) -> int:
+        """Return how many calls follow: a document is read back."""
+        return int(ask.step == "document")
+
     def read(self, ask: Ask, text: str) -> Iterator[Outcome]:
         """Yield the question what the document says, then the row with what was read."""
         drawn, question = ask.state

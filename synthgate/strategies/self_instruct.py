@@ -145,6 +145,10 @@ class SelfInstruct(Strategy):
         numbers = tuple(str(number) for number in range(len(self._humans)))
         return self._humans[int(pick(numbers, f"{self.brief.seed}\nseeds", "", at))]
 
+    def further(self, ask: Ask) -> int:
+        """Return how many calls follow at most: for each new task its kind and an example."""
+        return 2 * ask.worth if ask.step == "tasks" else int(ask.step == "kind")
+
     def read(self, ask: Ask, text: str) -> Iterator[Outcome]:
         """Yield what the list, the kind of a task, or its example leads to."""
         if ask.step == "tasks":

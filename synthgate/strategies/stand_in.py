@@ -61,6 +61,10 @@ class StandIn(Strategy):
             for sample in range(self.policy.samples):
                 yield Ask(asked, row, sample, state=(bool(prompt), bool(response)))
 
+    def further(self, ask: Ask) -> int:  # noqa: ARG002 -- always the same
+        """Return 0: no answer leads to a further prompt."""
+        return 0
+
     def read(self, ask: Ask, text: str) -> Iterator[Decision]:
         """Yield the analogue, where it has all parts of the real row."""
         asks, answers = ask.state
