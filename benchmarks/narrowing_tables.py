@@ -7,6 +7,7 @@ from typing import Any
 
 NAMES = ("compression", "clusters", "words", "neighbours", "lengths", "rare")
 TAILS = {"lm": "rare wording", "density": "outliers", "topics": "topics"}
+DIRECTED = tuple(name for name in NAMES if name != "words")
 BEGIN, END = "<!-- power:begin -->", "<!-- power:end -->"
 Known = dict[tuple[Any, ...], Any]
 
@@ -78,7 +79,8 @@ def _power(runs: list[Any]) -> dict[str, Any]:
     for name in NAMES:
         flag = "outside" if name == "words" else "below"
         shares[name] = round(sum(run["measures"][name][flag] for run in runs) / len(runs), 3)
-        ratios[name] = round(sum(run["measures"][name]["ratio"] for run in runs) / len(runs), 3)
+        if name in DIRECTED:
+            ratios[name] = round(sum(run["measures"][name]["ratio"] for run in runs) / len(runs), 3)
     for flag in ("below", "fires"):
         seen = [any(run["measures"][name][flag] for name in NAMES) for run in runs]
         shares[flag] = round(sum(seen) / len(runs), 3)
@@ -142,10 +144,10 @@ def _null_table(found: dict[str, Any]) -> Iterator[str]:
     yield ""
     yield "Share of these splits whose 95 % interval holds 1:"
     yield ""
-    yield "| corpus | " + " | ".join(NAMES) + " |"
-    yield "|---" * 7 + "|"
+    yield "| corpus | " + " | ".join(DIRECTED) + " |"
+    yield "|---" * 6 + "|"
     for row in found["null"]:
-        cells = [f"{row['interval_holds_1'][name]:.2f}" for name in NAMES]
+        cells = [f"{row['interval_holds_1'][name]:.2f}" for name in DIRECTED]
         yield f"| {row['corpus']} | " + " | ".join(cells) + " |"
     yield ""
 
@@ -159,11 +161,15 @@ def _power_tables(found: dict[str, Any]) -> Iterator[str]:
         for row in found["power"]:
             if row["corpus"] == corpus:
                 seen, ratio = row["seen"], row["ratio"]
-                cells = [f"{seen[name]:.2f} ({ratio[name]:.2f})" for name in NAMES]
+                cells = [_seen(name, seen, ratio) for name in NAMES]
                 ends = [f"{seen['below']:.2f}", f"{seen['fires']:.2f}"]
                 lost = f"{row['dropped']} % {TAILS[row['tail']]}"
                 yield f"| {row['n']} | {lost} | " + " | ".join([*cells, *ends]) + " |"
     yield ""
+
+
+def _seen(name: str, seen: dict[str, float], ratio: dict[str, float]) -> str:
+    return f"{seen[name]:.2f}" + (f" ({ratio[name]:.2f})" if name in ratio else "")
 
 
 def _rest(found: dict[str, Any]) -> Iterator[str]:

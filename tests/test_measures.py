@@ -28,7 +28,7 @@ from synthgate.measures.scripts import script, shares
 from synthgate.measures.slices import rare_slices
 from synthgate.measures.text import words_of
 from synthgate.measures.vocabulary import vocabulary
-from synthgate.measures.words import Divergence
+from synthgate.measures.words import InCommon
 
 
 def texts(seed: int, count: int, most: int = 12) -> list[str]:
@@ -190,18 +190,19 @@ def test_neighbours_are_those_of_the_part() -> None:
         assert measure.against(part)(part) == pytest.approx(oracle, abs=2e-3)
 
 
-def test_divergence_is_that_of_scipy() -> None:
+def test_words_in_common_are_1_less_the_divergence_of_scipy() -> None:
     """Jensen-Shannon in bits, of the words of the reference and of as many of the part."""
     found = dealt()
     words = words_of(found.texts)
     deal = found.deals[0]
-    measure = Divergence(found, words)
+    measure = InCommon(found, words)
     least = min(words.lengths[part].sum() for d in found.deals for part in (d.rows, d.one, d.other))
     said = [word for row in deal.rows for word in found.texts[row].split()][: int(least)]
     ours = Counter(said)
     theirs = Counter(word for row in deal.reference for word in found.texts[row].split())
     names = sorted(ours | theirs)
     oracle = jensenshannon([ours[n] for n in names], [theirs[n] for n in names], base=2) ** 2
+    oracle = 1 - oracle
     assert measure.against(deal.reference)(deal.rows) == pytest.approx(oracle, abs=1e-3)
 
 

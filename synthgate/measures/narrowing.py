@@ -96,12 +96,12 @@ def measured(table: Table, vectors: Vectors, words: Words) -> Found:
     from synthgate.measures.lengths import Lengths
     from synthgate.measures.neighbours import Neighbours
     from synthgate.measures.rare import Rare
-    from synthgate.measures.words import Divergence
+    from synthgate.measures.words import InCommon
 
     measures: list[Measure] = [
         Compression(table),
         Clusters(table, vectors),
-        Divergence(table, words),
+        InCommon(table, words),
         Neighbours(table, vectors),
         Lengths(table),
         Rare(table, words),
@@ -155,10 +155,11 @@ def _gate(results: Found, limit: float | None) -> dict[str, Any]:
 def summary(rows: Sample, real: Sample, seed: str = "") -> dict[str, float]:
     """Return a few cheap figures of one run, to be set beside those of other runs.
 
-    `rare_recall`: share of the words that stand once or twice in the real rows and stand in the
-    rows, too; `entropy`: of the words, in bits; both of as many rows as there are real ones, 5,000
-    at most, so that runs of different size can be compared; `duplicates`: share of all rows that
-    repeat an earlier one, but for case and white space.
+    `rare_recall`: share of the words that stand once or twice in the real rows, and of their rare
+    slices, that the rows have (a mean over words and fields); `entropy`: of the words, in bits;
+    both of as many rows as there are real ones, 5,000 at most, so that runs of different size can
+    be compared; `duplicates`: share of all rows that repeat an earlier one, but for case and white
+    space.
     """
     from synthgate.measures.trend import figures
 

@@ -7,6 +7,7 @@ from typing import Any
 from synthgate.measures import Sample
 from synthgate.measures.deals import chosen
 from synthgate.measures.rare import rare_words, recall
+from synthgate.measures.slices import rare_slices
 from synthgate.measures.text import words_of
 from synthgate.text import digest, normalise
 
@@ -18,17 +19,18 @@ def figures(rows: Sample, real: Sample, seed: str) -> dict[str, float]:
     """Return `rare_recall`, `entropy` and `duplicates`: see `narrowing.summary`."""
     import numpy as np
 
-    theirs, _ = chosen(seed, "real", real, MOST)
-    ours, _ = chosen(seed, "rows", rows, len(theirs))
-    texts = [rows.texts[row] for row in ours] + [real.texts[row] for row in theirs]
-    words = words_of(texts)
-    most = int(words.lengths[len(ours) :].sum())
-    numbers = np.arange(len(texts))
-    counts = words.counts(numbers[: len(ours)], most)
-    usual = words.counts(numbers[len(ours) :], most)
-    rare = rare_words(usual)
+    theirs = real.part(chosen(seed, "real", real, MOST)[0])
+    ours = rows.part(chosen(seed, "rows", rows, len(theirs.texts))[0])
+    words = words_of([*ours.texts, *theirs.texts])
+    numbers = np.arange(len(words.lengths))
+    most = int(words.lengths[len(ours.texts) :].sum())
+    counts = words.counts(numbers[: len(ours.texts)], most)
+    usual = words.counts(numbers[len(ours.texts) :], most)
+    slices = rare_slices(ours.slices, theirs.slices).values()
+    shares = [recall(counts, rare_words(usual))]
+    shares += [each["recalled"] / each["real"] for each in slices if each["real"]]
     return {
-        "rare_recall": round(recall(counts, rare), 4),
+        "rare_recall": round(sum(shares) / len(shares), 4),
         "entropy": round(_entropy(counts), 4),
         "duplicates": round(_duplicates(rows.texts), 4),
     }

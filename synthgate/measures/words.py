@@ -1,4 +1,4 @@
-"""Which words the rows use, beside those of real rows."""
+"""How much the words of the rows have in common with those of real rows."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ if TYPE_CHECKING:
     from synthgate.clusters import Numbers
 
 
-class Divergence:
-    """Jensen-Shannon divergence (bits) of the words from those of real rows, at equal words.
+class InCommon:
+    """1 less the Jensen-Shannon divergence (bits) of the words from real ones, at equal words.
 
-    It asks "different?", not "narrower?": it falls when a generator gets blander.
+    It asks "different?", not "narrower?": it also rises when a generator gets blander, because
+    such text has fewer words of its own.
     """
 
     name = "words"
-    title = "Divergence of words"
+    title = "Words in common (1 - divergence)"
     sees = "other words than in real data, whichever way"
     misses = "whether that is narrower: it cannot tell, and blander text may look nearer"
     directed = False
@@ -33,18 +34,15 @@ class Divergence:
 
         counts = self._words.counts(reference, ALL)
         usual = counts / max(1, counts.sum())
-        known = usual > 0
 
         def value(rows: Numbers) -> float:
             ours = self._words.counts(rows, int(self._a_row * len(rows)))
             share = ours / max(1, ours.sum())
-            both = known & (share > 0)
-            # Where only one side has a word, its part is half its share in bits.
-            mean = (usual[both] + share[both]) / 2
-            shared = usual[both] * np.log2(usual[both] / mean) + share[both] * np.log2(
-                share[both] / mean
-            )
-            alone = 2 - usual[both].sum() - share[both].sum()
-            return float((shared.sum() + alone) / 2)
+            both = (usual > 0) & (share > 0)
+            one, other = usual[both], share[both]
+            # What only one side says is as far apart as can be, and adds nothing here.
+            mean = (one + other) / 2
+            apart = one * np.log2(one / mean) + other * np.log2(other / mean)
+            return float((one + other - apart).sum() / 2)
 
         return value
