@@ -280,7 +280,7 @@ def generated(cache: Cache) -> None:
 
 def cost(cache: Cache, rows: int = 100_000, characters: int = 150) -> None:
     """Measure CPU seconds and memory of the whole section in this process."""
-    pool = [text for name in ("clinc150", "banking77", "stdlib") for text in CORPORA[name]()[0]]
+    pool = [text for name in ("clinc150", "banking77") for text in CORPORA[name]()[0]]
     samples = []
     for side in ("rows", "real"):
         parts = [lot(side, str(row)) % len(pool) for row in range(4 * rows)]

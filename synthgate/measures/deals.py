@@ -87,7 +87,7 @@ def chosen(seed: str, side: str, sample: Sample, most: int) -> tuple[list[int], 
 def sizes(rows: int, real: int) -> tuple[int, int, int]:
     """Return (rows in a part, rows used, real rows used)."""
     size = min(rows, real // 3, MOST)
-    return size, min(rows, _MORE * size), min(real, max(_DEEP * size, 3), 3 * MOST)
+    return size, min(rows, _MORE * size), min(real, _DEEP * size, 3 * MOST)
 
 
 def table(seed: str, rows: Sample, real: Sample) -> Table:
