@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import jensenshannon
 from scipy.stats import chi2_contingency, fisher_exact
@@ -136,6 +136,10 @@ def test_real_rows_are_seldom_outside() -> None:
     assert outside <= 1
 
 
+@example(0.9, 0.05, 0.2)  # beyond chance only
+@example(0.9, 0.2, 0.05)  # beyond the limit only
+@example(0.7, 0.05, 0.2)
+@example(1.3, 0.05, 0.2)
 @given(st.floats(0, 2), st.floats(0.01, 0.5), st.floats(0, 0.5))
 def test_narrower_is_beyond_chance_and_beyond_the_limit(
     ratio: float, wide: float, limit: float
@@ -209,9 +213,10 @@ def test_words_in_common_are_1_less_the_divergence_of_scipy() -> None:
 def test_rare_is_the_share_of_words_and_slices_that_are_left() -> None:
     """Half of the rare words and a third of the rare slices: the mean of both."""
     common = ["the cat sat"] * 300
-    real = common + [f"rare{n}" for n in range(40)]
-    field = [""] * 300 + [f"slice{n % 20}" for n in range(40)]
-    rows = ["the cat sat"] * 80 + [f"rare{n}" for n in range(20)]
+    usual = [f"often{n % 30} cat sat" for n in range(90)]  # three times each: not rare
+    real = common + usual + [f"rare{n} cat sat" for n in range(40)]
+    field = [""] * 390 + [f"slice{n % 20}" for n in range(40)]
+    rows = ["the cat sat"] * 80 + [f"rare{n} cat sat" for n in range(20)]
     ours = ["slice0"] * 100
     found = table("s", Sample(rows, {"label": ours}), Sample(real, {"label": field}))
     everything = found.rows + np.arange(found.real)
