@@ -301,7 +301,7 @@ def test_words_are_named_by_their_evidence() -> None:
 def test_rare_slices_are_those_of_few_real_rows() -> None:
     """At most 1 % of the real rows, more than one, and enough rows to expect three of them."""
     real = ["a"] * 985 + ["b"] * 8 + ["c"] * 6 + ["d"]
-    found = rare_slices({"f": ["a"] * 990 + ["b"] * 10}, {"f": real, "g": ["x"] * 1000})
+    found = rare_slices({"f": ["a"] * 3990 + ["b"] * 10}, {"f": real, "g": ["x"] * 1000})
     assert found == {"f": {"real": 2, "recalled": 1, "missing": ["c"]}}
     assert rare_slices({"f": ["a"] * 300}, {"f": real})["f"]["real"] == 0
     assert rare_slices({"f": ["z"] * 300}, {"f": real}) == {}
