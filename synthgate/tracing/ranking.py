@@ -9,8 +9,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from synthgate.formats import dig
+from synthgate.poison.chance import fisher
 from synthgate.rows import Row
-from synthgate.stats.fisher import at_least_by_chance, holm
+from synthgate.stats.holm import holm
 
 FIELDS = ("source", "generator", "prompt", "run")
 NONE = "(none)"
@@ -92,7 +93,8 @@ class Tally:
     def _ranked(self, kind: str) -> Iterator[Ranked]:
         counts, known = self._counts[kind], dict[tuple[int, int], float]()
         for rows, hits in {(rows, hits) for rows, hits in counts.values()}:
-            known[rows, hits] = at_least_by_chance(hits, rows, self.matched, self.rows)
+            elsewhere = self.matched - hits, self.rows - rows
+            known[rows, hits] = fisher(hits, rows, *elsewhere)
         chances = [known[rows, hits] for rows, hits in counts.values()]
         for (value, (rows, hits)), chance, fair in zip(
             counts.items(), chances, holm(chances), strict=True
