@@ -9,6 +9,7 @@ from typing import Any
 from synthgate.text import printable
 
 _MOST, _FEW = 5, 2  # values of a kind that stand out; others, where none does
+_ASKED = 200  # characters of a prompt
 CERTAIN = 0.05
 _NAME = 32  # characters of a name
 Json = dict[str, Any]
@@ -100,8 +101,9 @@ def _lineage(entries: list[Json]) -> Iterator[str]:
         made = each["generator"] or ("a generator without a name" if each["synthetic"] else "real")
         yield f"{each['relation']} {each['id']}"
         yield f"  {made}, generation {each['generation']}, source {each['source']}"
-        for asked in each.get("asked", ()):
-            yield f"  asked: {asked}"
+        for asked in each["asked"][:_FEW]:
+            told = " | ".join(str(turn.get("content", "")) for turn in asked["messages"])
+            yield f"  asked: {told[:_ASKED]} ({asked['journal']})"
         yield f"  {each['text']}"
         dropped = f"; dropped by {', '.join(each['rejected'])}" if each["rejected"] else ""
         yield f"  in {', '.join(each['places'])}{dropped}"
