@@ -102,10 +102,8 @@ def _certified(folder: Path) -> None:
 
 def _excluding(folder: Path) -> None:
     """Exclusions of what is there and of what is not, and one that was cut."""
-    for name, listed in (
-        ("gone", [("source", "s"), ("generator", "m")]),
-        ("other", [("run", "x")]),
-    ):
+    lists = {"gone": [("source", "s"), ("generator", "m")], "other": [("run", "x")]}
+    for name, listed in lists.items():
         sealed = write(Exclusion(kind, value, "poison") for kind, value in listed)
         (folder / f"{name}.jsonl").write_bytes(sealed)
     lines = (folder / "gone.jsonl").read_bytes().splitlines(keepends=True)

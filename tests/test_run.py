@@ -148,7 +148,7 @@ def test_what_is_wrong_is_said_in_one_line(project: Path, text: str, code: int, 
 
 
 def test_exclusions_are_honoured_by_every_stage(project: Path) -> None:
-    """What `[run]` excludes, and what a stage excludes itself, is asked for by none and in no set."""
+    """What `[run]` excludes, and what a stage excludes itself, comes into no set."""
     prompts = read_rows(project / "prompts.jsonl")
     ids = [content_id(json.dumps(each).encode()) for each in prompts]
     write_rows(project / "gone.jsonl", [{"kind": "id", "value": ids[0], "reason": "poison"}])
@@ -167,11 +167,8 @@ def test_exclusions_are_honoured_by_every_stage(project: Path) -> None:
         name: [each["path"] for each in manifest["inputs"] if each.get("role") == "exclude"]
         for name, manifest in stages.items()
     }
-    assert named == {
-        "generate": ["gone.jsonl"],
-        "dedupe": ["gone.jsonl", "also.jsonl"],
-        "verify": [],
-    }
+    assert named["generate"] == ["gone.jsonl"]
+    assert named["dedupe"] == ["gone.jsonl", "also.jsonl"] and not named["verify"]
     kept = {row["input"] for row in read_rows(project / "run" / "dedupe.jsonl")}
     assert not kept & {each["input"] for each in prompts[:2]}
     label(project, "pass")
