@@ -10,6 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -19,12 +20,13 @@ from synthgate.errors import UsageError
 from synthgate.poison.chance import fisher
 from synthgate.provenance import Stamp, read
 from synthgate.stats.holm import holm
+from synthgate.tracing.origins import origins
 from synthgate.tracing.query import Ids, Like, Match, texts_of
 from synthgate.tracing.ranking import FIELDS, Tally
 from tests.conftest import read_rows, synthgate, write_rows
 from tests.hostile import HOSTILE
 from tests.strategies import plain_rows
-from tests.tracing import exclusion, id_of, member, run
+from tests.tracing import exclusion, heirs, id_of, member, run
 
 # --- the test ---------------------------------------------------------------------------
 
@@ -349,3 +351,48 @@ def test_a_run_folder_adds_rows_that_were_dropped(here: Path) -> None:
     assert found[id_of(11)]["rejected"] == ["dedupe: excluded"]
     assert len(found[id_of(1)]["places"]) == 2
     assert read_rows(Path("run/r.jsonl"))
+
+
+# --- where rows were made from ----------------------------------------------------------
+
+LINES = st.integers(2, 20).flatmap(
+    lambda count: st.tuples(
+        st.lists(st.lists(st.integers(0, count - 1), max_size=2), min_size=count, max_size=count),
+        st.lists(st.sampled_from("abc"), min_size=count, max_size=count),
+        st.lists(st.sampled_from([0, 1, -1]), min_size=count, max_size=count),
+    )
+)
+
+
+@given(LINES)
+def test_sources_of_ancestors_are_counted_exactly(
+    family: tuple[list[list[int]], list[str], list[int]],
+) -> None:
+    """Of each source: how many rows are its heirs, and how many of those match."""
+    parents, sources, hits = family
+    keys = np.arange(len(parents), dtype=np.uint64) + np.uint64(100)
+    steps = [(parent, child) for child, above in enumerate(parents) for parent in above]
+    above, below = (keys[[step[side] for step in steps]] for side in (0, 1))
+    numbers = np.array(["abc".index(source) for source in sources])
+    found, _ = origins(keys, numbers, list("abc"), np.array(hits), above, below)
+    wanted = {}
+    for source in "abc":
+        roots = [n for n, each in enumerate(sources) if each == source]
+        children = [n for n, up in enumerate(parents) if set(up) & set(roots)]
+        heir = {n for n in heirs(parents, children) if hits[n] >= 0}
+        if matched := sum(hits[n] for n in heir):
+            wanted[source] = (len(heir), matched)
+    assert {each.value: (each.rows, each.matched) for each in found} == wanted
+
+
+def test_the_source_of_the_prompts_is_named(tmp_path: Path) -> None:
+    """Where all rows come from one generator, the source that they were made from stands out."""
+    seeds = [member(f"s{n}", source="forum" if n < 5 else "manual") for n in range(60)]
+    made = [member(n, [f"s{n}"], source="synthetic") for n in range(60)]
+    write_rows(tmp_path / "seeds.jsonl", seeds)
+    write_rows(tmp_path / "made.jsonl", made)
+    words = ("made.jsonl", "seeds.jsonl", "--match", "question [0-4]$", "--json", "-")
+    done = synthgate("trace", *words, cwd=tmp_path)
+    found = [each for each in done.rows if each.get("kind") == "made from source"]
+    assert [(each["value"], each["rows"], each["matched"]) for each in found] == [("forum", 5, 5)]
+    assert found[0]["corrected"] < 1e-5

@@ -54,7 +54,7 @@ def test_what_was_trained_on_it_is_named(released: Path, capfd: pytest.CaptureFi
     }  # fmt: skip
     assert {each["shown_by"] for each in found.values()} == {"rows"}
     said = capfd.readouterr().out
-    assert "contains 8 of these rows, by its rows: training set train.jsonl (80 rows)" in said
+    assert "contains 8 of these rows: training set train.jsonl (80 rows)" in said
     assert "models that were trained on these need retraining" in said
     assert sets("--earlier-run", "run") == found
     assert not sets()

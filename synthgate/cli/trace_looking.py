@@ -14,6 +14,7 @@ from synthgate.descent import Barred
 from synthgate.errors import BadLine, InputError, UsageError
 from synthgate.exclusions import KINDS, Exclusion
 from synthgate.stages.trace import trace
+from synthgate.tracing.origins import KIND as ORIGINS
 from synthgate.tracing.ranking import Tally
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ class Looking:
         """Read all rows, those of the run folders after the command's own."""
         io, written = self._io, 0
         for row, matched, fresh in self._asked(io.watched(iter(self._source))):
-            self._family.add(row, matched)
+            self._family.add(row, matched, counted=True)
             if matched and self.writes_rows:
                 io.sinks["output"].write(row.raw)
                 written += 1
@@ -127,7 +128,7 @@ class Looking:
             self._family.add(row, matched)
         self._check()
 
-    def _asked(self, rows: Iterator[Row]) -> Iterator[tuple[Row, bool, bool]]:
+    def _asked(self, rows: Iterator[Row]) -> Iterator[tuple[Row, bool | None, bool]]:
         if self._query is None:
             return ((row, False, False) for row in rows)
         return trace(rows, self._query, self._tally)
@@ -159,11 +160,13 @@ class Looking:
         if self._query is not None:
             gone = self._family.gone()
             found["query"] = self._words()
+            origins, sources = self._family.origins()
+            compared = tally.compared() | ({ORIGINS: sources} if sources else {})
             found["matched"] = {
                 "rows": tally.rows, "matched": tally.matched, "untold": tally.untold,
-                "compared": tally.compared(),
+                "compared": compared,
             }  # fmt: skip
-            found["ranking"] = [each._asdict() for each in tally.ranking()]
+            found["ranking"] = [each._asdict() for each in tally.ranking(origins)]
             found["examples"] = self._examples
             found["exclusion"] = self._exclude(gone)
             found["sets"] = self._runs.sets(self._full(gone.ids)) if gone.ids else []

@@ -8,7 +8,8 @@ from typing import Any
 
 from synthgate.text import printable
 
-_MOST, _FEW = 5, 2  # values of a kind that stand out; others, where none does
+_SOURCES = ("source", "made from source")
+_MOST, _FEW = 5, 2  # values of a kind; prompts of an answer
 _ASKED = 200  # characters of a prompt
 CERTAIN = 0.05
 _NAME = 32  # characters of a name
@@ -45,12 +46,12 @@ def _ranking(ranking: list[Json], compared: dict[str, int]) -> Iterator[str]:
         if values < 2:
             yield f"{kind}: one for all rows, nothing to compare"
             continue
-        yield f"{kind}: {len(mine):,} of {values:,} with a match"
         certain = [each for each in mine if each["corrected"] < CERTAIN]
-        shown = certain[:_MOST] or mine[:_FEW]
-        yield from map(_line, shown)
-        if len(mine) > len(shown):
-            yield f"  and {len(mine) - len(shown):,} more: --json FILE names all"
+        none = "" if certain else ", none stands out"
+        yield f"{kind}: {len(mine):,} of {values:,} with a match{none}"
+        yield from map(_line, certain[:_MOST])
+        if len(certain) > _MOST:
+            yield f"  and {len(certain) - _MOST:,} more that stand out: --json FILE names all"
 
 
 def _line(each: Json) -> str:
@@ -71,7 +72,8 @@ def _exclusion(found: Json) -> Iterator[str]:
         f"exclusion of {what}: {said['named']:,} rows, and {said['descendants']:,} that were made "
         f"from them; {where}"
     )
-    best = next((each for each in found["ranking"] if _whole_source(each)), None)
+    whole = filter(_whole_source, found["ranking"])
+    best = max(whole, key=lambda each: each["lift"], default=None)
     if best is not None and "file" not in said and said["exclude"] == ["matches"]:
         yield f"the whole source: --exclude {shlex.quote('source:' + best['value'])}"
 
@@ -79,7 +81,7 @@ def _exclusion(found: Json) -> Iterator[str]:
 def _whole_source(each: Json) -> bool:
     """Tell whether a source stands out, and has a name that is safe to paste."""
     safe = printable(each["value"]) == each["value"]
-    return bool(each["kind"] == "source" and each["corrected"] < CERTAIN and safe)
+    return bool(each["kind"] in _SOURCES and each["corrected"] < CERTAIN and safe)
 
 
 def _sets(sets: list[Json]) -> Iterator[str]:
@@ -88,7 +90,8 @@ def _sets(sets: list[Json]) -> Iterator[str]:
         if each["excluded"] is None:
             yield f"not shown: {where}: its rows are not there, and its manifest does not say"
         elif each["excluded"]:
-            yield f"contains {each['excluded']:,} of these rows, by its {each['shown_by']}: {where}"
+            by = "" if each["shown_by"] == "rows" else f" (by its {each['shown_by']})"
+            yield f"contains {each['excluded']:,} of these rows{by}: {where}"
     if any(each["excluded"] for each in sets):
         yield "models that were trained on these need retraining"
 
@@ -98,7 +101,7 @@ def _lineage(entries: list[Json]) -> Iterator[str]:
         if "missing" in each:
             yield f"{each['relation']} {each['id']}: {each['missing']}"
             continue
-        made = each["generator"] or ("a generator without a name" if each["synthetic"] else "real")
+        made = each["generator"] or ("no generator named" if each["synthetic"] else "real")
         yield f"{each['relation']} {each['id']}"
         yield f"  {made}, generation {each['generation']}, source {each['source']}"
         for asked in each["asked"][:_FEW]:
