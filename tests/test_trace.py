@@ -396,3 +396,12 @@ def test_the_source_of_the_prompts_is_named(tmp_path: Path) -> None:
     found = [each for each in done.rows if each.get("kind") == "made from source"]
     assert [(each["value"], each["rows"], each["matched"]) for each in found] == [("forum", 5, 5)]
     assert found[0]["corrected"] < 1e-5
+
+
+def test_many_heirs_are_counted(tmp_path: Path) -> None:
+    """Of many descendants the text shows some and the number of the others; JSON has all."""
+    write_rows(tmp_path / "in.jsonl", [member(0), *(member(n, [0]) for n in range(1, 31))])
+    words = ("trace", "in.jsonl", "--lineage", id_of(0))
+    done = synthgate(*words, cwd=tmp_path)
+    assert done.out.decode().splitlines()[-1].startswith("and 20 more descendants")
+    assert len(synthgate(*words, "--json", "-", cwd=tmp_path).rows) == 31

@@ -132,3 +132,18 @@ def test_rejects_of_bad_lines_are_left_out(tmp_path: Path) -> None:
     words = ("trace", "o.jsonl", "r.jsonl", "--match", "question", "--rows")
     done = synthgate(*words, cwd=tmp_path)
     assert (done.code, [row["_synthgate"]["id"] for row in done.rows]) == (0, [id_of(1)]), done.err
+
+
+def test_a_report_is_not_disturbed(released: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A trace into the run folder is no stage that rows pass: the funnel is what it was."""
+
+    def funnel() -> Any:
+        assert run("report", "train.jsonl", "--run-dir", "run", "--json", "r.json", "--force") == 0
+        return json.loads(Path("r.json").read_text())["funnel"]
+
+    before = funnel()
+    monkeypatch.setenv("SYNTHGATE_RUN_DIR", "run")
+    assert run("trace", "train.jsonl", "--match", "question", "-q") == 0
+    assert any("trace" in name for name in os.listdir("run"))
+    monkeypatch.delenv("SYNTHGATE_RUN_DIR")
+    assert funnel() == before

@@ -114,7 +114,7 @@ class Looking:
     def look(self) -> None:
         """Read all rows, those of the run folders after the command's own."""
         io, written = self._io, 0
-        for row, matched, fresh in self._asked(io.watched(iter(self._source))):
+        for row, matched, fresh in self._asked(io.watched(iter(self._source)), self._tally):
             self._family.add(row, matched, counted=True)
             if matched and self.writes_rows:
                 io.sinks["output"].write(row.raw)
@@ -123,15 +123,14 @@ class Looking:
                 self._examples.append(self._example(row))
         io.manifest.rows_out = written
         io.looked_at += self._source.rows - written
-        for row in self._runs.rows():
-            matched = self._query is not None and self._query.found([row])[0] is True
+        for row, matched, _ in self._asked(self._runs.rows(), Tally()):
             self._family.add(row, matched)
         self._check()
 
-    def _asked(self, rows: Iterator[Row]) -> Iterator[tuple[Row, bool | None, bool]]:
+    def _asked(self, rows: Iterator[Row], tally: Tally) -> Iterator[tuple[Row, bool | None, bool]]:
         if self._query is None:
             return ((row, False, False) for row in rows)
-        return trace(rows, self._query, self._tally)
+        return trace(rows, self._query, tally)
 
     def _check(self) -> None:
         """Refuse a field that no row has, and a name that no row has: most likely a slip."""

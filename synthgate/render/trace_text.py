@@ -11,6 +11,7 @@ from synthgate.text import printable
 _SOURCES = ("source", "made from source")
 _MOST, _FEW = 5, 2  # values of a kind; prompts of an answer
 _ASKED = 200  # characters of a prompt
+_HEIRS = 10  # descendants
 CERTAIN = 0.05
 _NAME = 32  # characters of a name
 Json = dict[str, Any]
@@ -97,16 +98,25 @@ def _sets(sets: list[Json]) -> Iterator[str]:
 
 
 def _lineage(entries: list[Json]) -> Iterator[str]:
-    for each in entries:
-        if "missing" in each:
-            yield f"{each['relation']} {each['id']}: {each['missing']}"
-            continue
-        made = each["generator"] or ("no generator named" if each["synthetic"] else "real")
-        yield f"{each['relation']} {each['id']}"
-        yield f"  {made}, generation {each['generation']}, source {each['source']}"
-        for asked in each["asked"][:_FEW]:
-            told = " | ".join(str(turn.get("content", "")) for turn in asked["messages"])
-            yield f"  asked: {told[:_ASKED]} ({asked['journal']})"
-        yield f"  {each['text']}"
-        dropped = f"; dropped by {', '.join(each['rejected'])}" if each["rejected"] else ""
-        yield f"  in {', '.join(each['places'])}{dropped}"
+    below = [each for each in entries if each["relation"] == "descendant"]
+    for each in (each for each in entries if each["relation"] != "descendant"):
+        yield from _relative(each)
+    for each in below[:_HEIRS]:
+        yield from _relative(each)
+    if len(below) > _HEIRS:
+        yield f"and {len(below) - _HEIRS:,} more descendants: --json FILE names all"
+
+
+def _relative(each: Json) -> Iterator[str]:
+    if "missing" in each:
+        yield f"{each['relation']} {each['id']}: {each['missing']}"
+        return
+    made = each["generator"] or ("no generator named" if each["synthetic"] else "real")
+    yield f"{each['relation']} {each['id']}"
+    yield f"  {made}, generation {each['generation']}, source {each['source']}"
+    for asked in each["asked"][:_FEW]:
+        told = " | ".join(str(turn.get("content", "")) for turn in asked["messages"])
+        yield f"  asked: {told[:_ASKED]} ({asked['journal']})"
+    yield f"  {each['text']}"
+    dropped = f"; dropped by {', '.join(each['rejected'])}" if each["rejected"] else ""
+    yield f"  in {', '.join(each['places'])}{dropped}"
