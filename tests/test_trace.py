@@ -405,3 +405,14 @@ def test_many_heirs_are_counted(tmp_path: Path) -> None:
     done = synthgate(*words, cwd=tmp_path)
     assert done.out.decode().splitlines()[-1].startswith("and 20 more descendants")
     assert len(synthgate(*words, "--json", "-", cwd=tmp_path).rows) == 31
+
+
+@pytest.mark.parametrize("flag", ["--match", "--like"])
+def test_words_that_are_no_text(tmp_path: Path, flag: str) -> None:
+    """Bytes that are no UTF-8 on the command line are shown replaced, and end nothing."""
+    write_rows(tmp_path / "in.jsonl", [member(n) for n in range(3)])
+    words = (flag, "question|\udcff" if flag == "--match" else "question 1 \udcff")
+    more = ("--reason", "so \udcff", "--exclude-out", "gone.jsonl", "--like-threshold", "0.1")
+    done = synthgate("trace", "in.jsonl", *words, *more, cwd=tmp_path)
+    assert done.code == 0, done.err
+    assert "so \ufffd" in (tmp_path / "gone.jsonl").read_text()

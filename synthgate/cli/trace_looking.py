@@ -13,6 +13,7 @@ from synthgate.cli.trace_runs import Runs
 from synthgate.descent import Barred
 from synthgate.errors import BadLine, InputError, UsageError
 from synthgate.exclusions import KINDS, Exclusion
+from synthgate.jsonl.raw import shown
 from synthgate.stages.trace import trace
 from synthgate.tracing.origins import KIND as ORIGINS
 from synthgate.tracing.ranking import Tally
@@ -67,7 +68,7 @@ def chosen(policy: TracePolicy) -> list[Exclusion]:
 def reason_of(policy: TracePolicy) -> str:
     """Return why rows are excluded: what the user says, else what they were found by."""
     how = next((name for name in ("like", "ids") if getattr(policy, name)), "match")
-    return policy.reason or f"{how} {getattr(policy, how)}"
+    return shown(policy.reason or f"{how} {getattr(policy, how)}")
 
 
 def open_document(io: Session, policy: TracePolicy) -> None:
@@ -146,9 +147,9 @@ class Looking:
 
     def _example(self, row: Row) -> dict[str, Any]:
         said = row.provenance
-        shown = self._query.excerpt(row) if self._query is not None else ""
+        text = self._query.excerpt(row) if self._query is not None else ""
         where = {"id": row.id, "file": row.file, "line": row.line}
-        return {**where, "source": said.source, "generator": said.generator, "text": shown}
+        return {**where, "source": said.source, "generator": said.generator, "text": text}
 
     # --- what was found -----------------------------------------------------------------
 
