@@ -138,26 +138,32 @@ def _first(parents: str, going: set[int]) -> str:
 
 
 def closed(above: Array, below: Array, roots: Array) -> Array:
-    """Return the keys that are reached from `roots` by steps from `above` to `below`, roots too.
+    """Return the keys that are reached from `roots`, roots too: see `Steps`."""
+    return Steps(above, below).reached(roots)
 
-    Every step is followed once, whatever the order and the depth; rings end. Shapes (steps,),
-    (steps,), (roots,), all uint64; the result is sorted.
-    """
-    nodes, places = np.unique(np.concatenate([roots, above, below]), return_inverse=True)
-    first, last = len(roots), len(roots) + len(above)
-    upper, lower = places[first:last], places[last:]
-    order = np.argsort(upper, kind="stable")
-    lower = lower[order]
-    counts = np.bincount(upper, minlength=len(nodes))
-    starts = np.cumsum(counts) - counts
-    reached = np.zeros(len(nodes), bool)
-    level = np.unique(places[:first])
-    while len(level):
-        reached[level] = True
-        steps = _ranges(starts[level], counts[level])
-        following = np.unique(lower[steps])
-        level = following[~reached[following]]
-    return nodes[reached]
+
+class Steps:
+    """The steps of descent, from `above` to `below`: two arrays of keys, uint64 and as long."""
+
+    def __init__(self, above: Array, below: Array) -> None:
+        self._nodes, places = np.unique(np.concatenate([above, below]), return_inverse=True)
+        upper, lower = places[: len(above)], places[len(above) :]
+        self._lower = lower[np.argsort(upper, kind="stable")]
+        self._counts = np.bincount(upper, minlength=len(self._nodes))
+        self._starts = np.cumsum(self._counts) - self._counts
+
+    def reached(self, roots: Array) -> Array:
+        """Return the keys that are reached from some, these too, sorted.
+
+        Every step is followed once, whatever the order and the depth; rings end.
+        """
+        reached = np.isin(self._nodes, roots)
+        level = np.flatnonzero(reached)
+        while len(level):
+            following = np.unique(self._lower[_ranges(self._starts[level], self._counts[level])])
+            level = following[~reached[following]]
+            reached[level] = True
+        return np.union1d(self._nodes[reached], roots)
 
 
 def _ranges(starts: Array, counts: Array) -> Array:

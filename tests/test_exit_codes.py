@@ -20,6 +20,7 @@ import pytest
 
 from synthgate import errors
 from synthgate.cli.app import COMMANDS, invoke
+from synthgate.exclusions import Exclusion, write
 from synthgate.generators.journal import record
 from synthgate.near.emit import Written
 from synthgate.provenance import Stamp, emit, read
@@ -99,6 +100,16 @@ def _certified(folder: Path) -> None:
     (folder / "out.jsonl").unlink()
 
 
+def _excluding(folder: Path) -> None:
+    """Exclusions of what is there and of what is not, and one that was cut."""
+    lists = {"gone": [("source", "s"), ("generator", "m")], "other": [("run", "x")]}
+    for name, listed in lists.items():
+        sealed = write(Exclusion(kind, value, "poison") for kind, value in listed)
+        (folder / f"{name}.jsonl").write_bytes(sealed)
+    lines = (folder / "gone.jsonl").read_bytes().splitlines(keepends=True)
+    (folder / "cut.jsonl").write_bytes(b"".join(lines[:-1]))
+
+
 TABLE = (
     Case(0, "--help"),
     Case(0, "--version"),
@@ -109,6 +120,8 @@ TABLE = (
     Case(0, GATE, _passing),
     Case(0, "blend rows.jsonl --real real.jsonl -o out.jsonl --unaudited test"),
     Case(0, f"{REPLAY} --unknown-sampling"),
+    Case(0, "trace rows.jsonl --match q1"),
+    Case(0, "trace rows.jsonl --verify-exclusion other.jsonl", _excluding),
     Case(2, ""),
     Case(2, "audit"),
     Case(2, "dedup rows.jsonl"),
@@ -120,7 +133,10 @@ TABLE = (
     Case(2, "blend rows.jsonl --real real.jsonl --real-fraction 0 -o out.jsonl"),
     Case(2, f"{GENERATE}"),
     Case(2, "run none.toml"),
+    Case(2, "trace rows.jsonl"),
     Case(3, GATE, _failing),
+    Case(3, "trace rows.jsonl --verify-exclusion gone.jsonl", _excluding),
+    Case(3, f"{REPLAY} --unknown-sampling --exclude gone.jsonl", _excluding),
     Case(4, "dedupe none.jsonl -o out.jsonl"),
     Case(4, "dedupe bad.jsonl -o out.jsonl"),
     Case(4, "verify rows.jsonl -o out.jsonl --check rule:none.toml"),
@@ -129,6 +145,8 @@ TABLE = (
     Case(4, "blend rows.jsonl --real empty.jsonl -o out.jsonl --unaudited test"),
     Case(5, GATE, _few),
     Case(6, GATE, _stale),
+    Case(6, "trace rows.jsonl --verify-exclusion cut.jsonl", _excluding),
+    Case(6, "dedupe rows.jsonl -o out.jsonl --exclude cut.jsonl", _excluding),
     Case(6, "blend plain.jsonl --real real.jsonl -o out.jsonl --unaudited test"),
     Case(6, "blend rows.jsonl --real real.jsonl -o out.jsonl --certificate none.json"),
     Case(7, f"{GENERATE} --base-url http://127.0.0.1:9 --journal new.jsonl"),

@@ -18,7 +18,8 @@ from synthgate.errors import BadLine, InputError
 from synthgate.formats import EMPTY, PROMPTS, SHAPES, by_fields
 from synthgate.jsonl import FilePages, Source, paged
 from synthgate.jsonl.leaves import Leaf
-from synthgate.jsonl.pages import FilePage, Line, LinesPage, identified, looked
+from synthgate.jsonl.pages import FilePage, Line, LinesPage, looked
+from synthgate.jsonl.stamped import identified
 from synthgate.near.emit import Drop, Sheet, written
 from synthgate.near.settings import Settings
 from synthgate.provenance import OTHER, Stamp, emit, look, read

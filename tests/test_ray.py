@@ -22,6 +22,7 @@ from backports import zstd
 
 from tests.conftest import Done, heed_signals, synthgate
 from tests.ray_bed import Bed, bed
+from tests.tracing import exclusion, id_of, member
 
 pytest.importorskip("ray", reason="SKIPPED: the extra [ray] is not installed")
 
@@ -140,6 +141,28 @@ def test_the_same_bytes_as_on_one_machine(cluster: Bed, data: Path, name: str) -
     assert told(found) == told(wanted)
     assert json.loads(found[".json"])["findings"]["engine"]["nodes"] == 2
     assert told(found)["rows_in"] == 1202 and 0 < told(found)["rows_out"] < 1200
+
+
+def test_excluded_rows_and_their_heirs_are_the_same(cluster: Bed, data: Path) -> None:
+    """Descent that crosses parts and files, and sources by file name, packed or not."""
+    folder = data / "kin"
+    folder.mkdir()
+    for number in range(4):
+        lines = [
+            member(n, [n + 300] if n < 900 else [], source="bad" if n >= 1100 else "good")
+            for n in range(number * 300, number * 300 + 300)
+        ]
+        packed = gzip.compress if number % 2 else bytes
+        name = f"k{number}.jsonl" + ".gz" * (number % 2)
+        (folder / name).write_bytes(packed(b"\n".join(lines) + b"\n"))
+    exclusion(data / "gone.jsonl", ("source", "bad"), ("source", "p1.jsonl.gz"), ("id", id_of(5)))
+    words = ["dedupe", "kin", "parts", "--exclude", "gone.jsonl", "--on-error", "reject"]
+    here, wanted = run(data, "here", words)
+    there, found = run(data, "there", [*words, "--engine", "ray", "--ray-address", cluster.address])
+    assert (here.code, there.code) == (0, 0), there.err
+    assert found[".jsonl"] == wanted[".jsonl"] and found[".r.jsonl"] == wanted[".r.jsonl"]
+    assert told(found) == told(wanted)
+    assert told(found)["rejects"]["excluded"] == 4 * 100 + 200 + 1
 
 
 def test_the_first_bad_line_ends_the_run(cluster: Bed, data: Path) -> None:

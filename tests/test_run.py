@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from synthgate.generators.journal import record
+from synthgate.rows import content_id
 from tests.conftest import ROOT, Done, read_rows, synthgate, write_rows
 
 CONFIG = """
@@ -144,3 +145,33 @@ def test_what_is_wrong_is_said_in_one_line(project: Path, text: str, code: int, 
     done = run(project)
     assert done.code == code
     assert said in done.err
+
+
+def test_exclusions_are_honoured_by_every_stage(project: Path) -> None:
+    """What `[run]` excludes, and what a stage excludes itself, comes into no set."""
+    prompts = read_rows(project / "prompts.jsonl")
+    ids = [content_id(json.dumps(each).encode()) for each in prompts]
+    write_rows(project / "gone.jsonl", [{"kind": "id", "value": ids[0], "reason": "poison"}])
+    write_rows(project / "also.jsonl", [{"kind": "id", "value": ids[1], "reason": "poison"}])
+    config = CONFIG.replace("[generate]", 'exclude = ["gone.jsonl"]\n[generate]')
+    config = config.replace("[verify]", '[dedupe]\nexclude = ["also.jsonl"]\n[verify]')
+    (project / "synthgate.toml").write_text(config)
+    assert run(project).code == 5
+    stages = {
+        name: json.loads(next((project / "run").glob(f"*-{name}.json")).read_text())
+        for name in ("generate", "dedupe", "verify")
+    }
+    assert stages["generate"]["rejects"]["excluded"] == 1
+    assert stages["dedupe"]["rejects"]["excluded"] == 1
+    named = {
+        name: [each["path"] for each in manifest["inputs"] if each.get("role") == "exclude"]
+        for name, manifest in stages.items()
+    }
+    assert named["generate"] == ["gone.jsonl"]
+    assert named["dedupe"] == ["gone.jsonl", "also.jsonl"] and not named["verify"]
+    kept = {row["input"] for row in read_rows(project / "run" / "dedupe.jsonl")}
+    assert not kept & {each["input"] for each in prompts[:2]}
+    label(project, "pass")
+    assert run(project).code == 0
+    blended = json.loads(next((project / "run").glob("*-blend.json")).read_text())
+    assert [e["path"] for e in blended["inputs"] if e.get("role") == "exclude"] == ["gone.jsonl"]

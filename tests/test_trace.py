@@ -10,43 +10,42 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from synthgate.embedders import static
 from synthgate.errors import UsageError
+from synthgate.poison.chance import fisher
 from synthgate.provenance import Stamp, read
-from synthgate.stats.fisher import at_least_by_chance, holm
+from synthgate.stats.holm import holm
+from synthgate.tracing.origins import origins
 from synthgate.tracing.query import Ids, Like, Match, texts_of
 from synthgate.tracing.ranking import FIELDS, Tally
 from tests.conftest import read_rows, synthgate, write_rows
 from tests.hostile import HOSTILE
 from tests.strategies import plain_rows
-from tests.tracing import exclusion, id_of, member, run
+from tests.tracing import exclusion, heirs, id_of, member, run
 
 # --- the test ---------------------------------------------------------------------------
 
-TABLES = st.integers(1, 60).flatmap(
-    lambda whole: st.tuples(
-        st.integers(0, whole), st.integers(0, whole), st.integers(0, whole), st.just(whole)
-    )
-)
+PARTS = st.integers(1, 30).flatmap(lambda rows: st.tuples(st.integers(0, rows), st.just(rows)))
 
 
-@given(TABLES)
-@example((0, 5, 5, 9))
-@example((5, 5, 5, 9))
-def test_the_chance_is_exact(table: tuple[int, int, int, int]) -> None:
+@given(PARTS, PARTS)
+@example((0, 5), (5, 9))
+@example((5, 5), (0, 4))
+def test_the_chance_is_exact(here: tuple[int, int], elsewhere: tuple[int, int]) -> None:
     """The tail of the hypergeometric distribution, against fractions."""
-    hits, part, all_hits, whole = table
+    hits, part, all_hits, whole = *here, here[0] + elsewhere[0], here[1] + elsewhere[1]
     ways = [
         math.comb(all_hits, k) * math.comb(whole - all_hits, part - k)
-        for k in range(max(0, hits), min(part, all_hits) + 1)
+        for k in range(hits, min(part, all_hits) + 1)
         if part - k <= whole - all_hits
     ]
     wanted = float(Fraction(sum(ways), math.comb(whole, part)))
-    assert at_least_by_chance(*table) == pytest.approx(wanted, rel=1e-9, abs=1e-300)
+    assert fisher(*here, *elsewhere) == pytest.approx(wanted, rel=1e-9, abs=1e-300)
 
 
 def test_the_chance_in_large_sets() -> None:
@@ -57,7 +56,7 @@ def test_the_chance_in_large_sets() -> None:
         (900, 1_000, 1_000, 1_000_000), (60, 50_000, 1_000, 1_000_000), (3, 3, 40_000, 200_000),
     ):  # fmt: skip
         wanted = float(hypergeom.logsf(hits - 1, whole, all_hits, part))
-        found = at_least_by_chance(hits, part, all_hits, whole)
+        found = fisher(hits, part, all_hits - hits, whole - part)
         assert found == pytest.approx(math.exp(wanted), rel=1e-6)
 
 
@@ -352,3 +351,68 @@ def test_a_run_folder_adds_rows_that_were_dropped(here: Path) -> None:
     assert found[id_of(11)]["rejected"] == ["dedupe: excluded"]
     assert len(found[id_of(1)]["places"]) == 2
     assert read_rows(Path("run/r.jsonl"))
+
+
+# --- where rows were made from ----------------------------------------------------------
+
+LINES = st.integers(2, 20).flatmap(
+    lambda count: st.tuples(
+        st.lists(st.lists(st.integers(0, count - 1), max_size=2), min_size=count, max_size=count),
+        st.lists(st.sampled_from("abc"), min_size=count, max_size=count),
+        st.lists(st.sampled_from([0, 1, -1]), min_size=count, max_size=count),
+    )
+)
+
+
+@given(LINES)
+def test_sources_of_ancestors_are_counted_exactly(
+    family: tuple[list[list[int]], list[str], list[int]],
+) -> None:
+    """Of each source: how many rows are its heirs, and how many of those match."""
+    parents, sources, hits = family
+    keys = np.arange(len(parents), dtype=np.uint64) + np.uint64(100)
+    steps = [(parent, child) for child, above in enumerate(parents) for parent in above]
+    above, below = (keys[[step[side] for step in steps]] for side in (0, 1))
+    numbers = np.array(["abc".index(source) for source in sources])
+    found, _ = origins(keys, numbers, list("abc"), np.array(hits), above, below)
+    wanted = {}
+    for source in "abc":
+        roots = [n for n, each in enumerate(sources) if each == source]
+        children = [n for n, up in enumerate(parents) if set(up) & set(roots)]
+        heir = {n for n in heirs(parents, children) if hits[n] >= 0}
+        if matched := sum(hits[n] for n in heir):
+            wanted[source] = (len(heir), matched)
+    assert {each.value: (each.rows, each.matched) for each in found} == wanted
+
+
+def test_the_source_of_the_prompts_is_named(tmp_path: Path) -> None:
+    """Where all rows come from one generator, the source that they were made from stands out."""
+    seeds = [member(f"s{n}", source="forum" if n < 5 else "manual") for n in range(60)]
+    made = [member(n, [f"s{n}"], source="synthetic") for n in range(60)]
+    write_rows(tmp_path / "seeds.jsonl", seeds)
+    write_rows(tmp_path / "made.jsonl", made)
+    words = ("made.jsonl", "seeds.jsonl", "--match", "question [0-4]$", "--json", "-")
+    done = synthgate("trace", *words, cwd=tmp_path)
+    found = [each for each in done.rows if each.get("kind") == "made from source"]
+    assert [(each["value"], each["rows"], each["matched"]) for each in found] == [("forum", 5, 5)]
+    assert found[0]["corrected"] < 1e-5
+
+
+def test_many_heirs_are_counted(tmp_path: Path) -> None:
+    """Of many descendants the text shows some and the number of the others; JSON has all."""
+    write_rows(tmp_path / "in.jsonl", [member(0), *(member(n, [0]) for n in range(1, 31))])
+    words = ("trace", "in.jsonl", "--lineage", id_of(0))
+    done = synthgate(*words, cwd=tmp_path)
+    assert done.out.decode().splitlines()[-1].startswith("and 20 more descendants")
+    assert len(synthgate(*words, "--json", "-", cwd=tmp_path).rows) == 31
+
+
+@pytest.mark.parametrize("flag", ["--match", "--like"])
+def test_words_that_are_no_text(tmp_path: Path, flag: str) -> None:
+    """Bytes that are no UTF-8 on the command line are shown replaced, and end nothing."""
+    write_rows(tmp_path / "in.jsonl", [member(n) for n in range(3)])
+    words = (flag, "question|\udcff" if flag == "--match" else "question 1 \udcff")
+    more = ("--reason", "so \udcff", "--exclude-out", "gone.jsonl", "--like-threshold", "0.1")
+    done = synthgate("trace", "in.jsonl", *words, *more, cwd=tmp_path)
+    assert done.code == 0, done.err
+    assert "so \ufffd" in (tmp_path / "gone.jsonl").read_text()

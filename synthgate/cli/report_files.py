@@ -33,7 +33,7 @@ class NotShown(Exception):
 
 
 def manifests(folder: str) -> list[Manifest]:
-    """Return the manifests of a run folder in the order of the stages, reports apart.
+    """Return the manifests of a run folder in the order of the stages, reports and traces apart.
 
     One before which a number is missing says so in `missing_before`.
     """
@@ -49,7 +49,7 @@ def manifests(folder: str) -> list[Manifest]:
             manifest["missing_before"] = before + 1
         before = number
         found.append(manifest)
-    return [each for each in found if each["stage"] != "report"]
+    return [each for each in found if each["stage"] not in ("report", "trace")]
 
 
 def _manifest(path: str) -> Manifest:

@@ -48,10 +48,10 @@ def _query(io: Session, policy: TracePolicy) -> Query | None:
         return query.Match(policy.match, policy.field)
     if policy.like:
         from synthgate.embedders import static
+        from synthgate.jsonl.raw import shown
 
-        return query.Like(
-            policy.like, policy.field, threshold=policy.like_threshold, embedder=static.build("")
-        )
+        embedder, like = static.build(""), shown(policy.like)
+        return query.Like(like, policy.field, threshold=policy.like_threshold, embedder=embedder)
     if policy.ids:
         return query.Ids(query.read_ids(policy.ids, io.text(policy.ids, "ids")))
     return None

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from synthgate.descent import key
 from synthgate.errors import InputError, UsageError
+from synthgate.generators.journal import records
 from synthgate.rows import REJECT, Row, parse
 from synthgate.tracing.query import texts_of
 
@@ -30,7 +32,8 @@ def lineage(prefix: str, source: Source, runs: Runs, family: Family) -> list[Ent
         at = key(row.id)
         if row.id == row_id or at in up or at in down:
             _add(seen.setdefault(row.id, _entry(row)), row)
-    ancestors = list(_above(row_id, seen))
+    _ask(seen, runs.journals())
+    ancestors = _above(row_id, seen)
     below = [each for each in seen if each != row_id and each not in ancestors]
     below.sort(key=lambda each: (seen[each]["generation"], each))
     order = [("row", row_id), *(("ancestor", each) for each in ancestors)]
@@ -56,7 +59,7 @@ def _entry(row: Row) -> Entry:
     fields = {name: getattr(said, name) for name in _SAID}
     return {
         "id": row.id, **fields, "parents": said.parents.split(), "places": [], "rejected": [],
-        "text": shown,
+        "asked": [], "text": shown, "texts": frozenset(texts_of(row, ())),
     }  # fmt: skip
 
 
@@ -66,6 +69,21 @@ def _add(entry: Entry, row: Row) -> None:
     why = parse(row.raw).get(REJECT)
     if type(why) is dict:
         entry["rejected"].append(f"{why.get('stage')}: {why.get('reason')}")
+
+
+def _ask(seen: dict[str, Entry], journals: Iterable[str]) -> None:
+    """Take down what was asked for the answers among some rows: those that a journal holds."""
+    answers: dict[tuple[str, str], list[Entry]] = {}
+    for entry in seen.values():
+        for text in entry.pop("texts"):
+            if entry["generator"]:
+                answers.setdefault((entry["generator"], text), []).append(entry)
+    for path in dict.fromkeys(journals):
+        for found in records(path):
+            said = found.answer()
+            for entry in answers.get((found.model, said.text), ()) if not said.reason else ():
+                told = {"journal": path, "key": found.key, "messages": found.messages}
+                entry["asked"].append(told)
 
 
 def _missing(row_id: str) -> Entry:

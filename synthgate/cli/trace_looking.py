@@ -13,7 +13,9 @@ from synthgate.cli.trace_runs import Runs
 from synthgate.descent import Barred
 from synthgate.errors import BadLine, InputError, UsageError
 from synthgate.exclusions import KINDS, Exclusion
+from synthgate.jsonl.raw import shown
 from synthgate.stages.trace import trace
+from synthgate.tracing.origins import KIND as ORIGINS
 from synthgate.tracing.ranking import Tally
 
 if TYPE_CHECKING:
@@ -66,7 +68,7 @@ def chosen(policy: TracePolicy) -> list[Exclusion]:
 def reason_of(policy: TracePolicy) -> str:
     """Return why rows are excluded: what the user says, else what they were found by."""
     how = next((name for name in ("like", "ids") if getattr(policy, name)), "match")
-    return policy.reason or f"{how} {getattr(policy, how)}"
+    return shown(policy.reason or f"{how} {getattr(policy, how)}")
 
 
 def open_document(io: Session, policy: TracePolicy) -> None:
@@ -113,8 +115,8 @@ class Looking:
     def look(self) -> None:
         """Read all rows, those of the run folders after the command's own."""
         io, written = self._io, 0
-        for row, matched, fresh in self._asked(io.watched(iter(self._source))):
-            self._family.add(row, matched)
+        for row, matched, fresh in self._asked(io.watched(iter(self._source)), self._tally):
+            self._family.add(row, matched, counted=True)
             if matched and self.writes_rows:
                 io.sinks["output"].write(row.raw)
                 written += 1
@@ -122,15 +124,14 @@ class Looking:
                 self._examples.append(self._example(row))
         io.manifest.rows_out = written
         io.looked_at += self._source.rows - written
-        for row in self._runs.rows():
-            matched = self._query is not None and self._query.found([row])[0] is True
+        for row, matched, _ in self._asked(self._runs.rows(), Tally()):
             self._family.add(row, matched)
         self._check()
 
-    def _asked(self, rows: Iterator[Row]) -> Iterator[tuple[Row, bool, bool]]:
+    def _asked(self, rows: Iterator[Row], tally: Tally) -> Iterator[tuple[Row, bool | None, bool]]:
         if self._query is None:
             return ((row, False, False) for row in rows)
-        return trace(rows, self._query, self._tally)
+        return trace(rows, self._query, tally)
 
     def _check(self) -> None:
         """Refuse a field that no row has, and a name that no row has: most likely a slip."""
@@ -146,9 +147,9 @@ class Looking:
 
     def _example(self, row: Row) -> dict[str, Any]:
         said = row.provenance
-        shown = self._query.excerpt(row) if self._query is not None else ""
+        text = self._query.excerpt(row) if self._query is not None else ""
         where = {"id": row.id, "file": row.file, "line": row.line}
-        return {**where, "source": said.source, "generator": said.generator, "text": shown}
+        return {**where, "source": said.source, "generator": said.generator, "text": text}
 
     # --- what was found -----------------------------------------------------------------
 
@@ -159,11 +160,13 @@ class Looking:
         if self._query is not None:
             gone = self._family.gone()
             found["query"] = self._words()
+            origins, sources = self._family.origins()
+            compared = tally.compared() | ({ORIGINS: sources} if sources else {})
             found["matched"] = {
                 "rows": tally.rows, "matched": tally.matched, "untold": tally.untold,
-                "compared": tally.compared(),
+                "compared": compared,
             }  # fmt: skip
-            found["ranking"] = [each._asdict() for each in tally.ranking()]
+            found["ranking"] = [each._asdict() for each in tally.ranking(origins)]
             found["examples"] = self._examples
             found["exclusion"] = self._exclude(gone)
             found["sets"] = self._runs.sets(self._full(gone.ids)) if gone.ids else []

@@ -55,6 +55,13 @@ class Runs:
         for source in self._sources:
             yield from source
 
+    def journals(self) -> Iterator[str]:
+        """Yield the journals of the run folders that are there."""
+        for place, manifest in self.manifests:
+            path = manifest["settings"].get("journal", "")
+            if type(path) is str and path and (found := _found(place, {"path": path})):
+                yield found
+
     # --- what was made of it --------------------------------------------------------------
 
     def sets(self, exclusions: list[Exclusion]) -> list[Json]:
@@ -115,7 +122,8 @@ def _is_manifest(value: Any) -> bool:
     if type(value) is not dict or type(value.get("stage")) is not str:
         return False
     streams = [value.get("inputs"), value.get("outputs")]
-    return type(value.get("findings")) is dict and all(
+    kinds = {type(value.get(name)) for name in ("findings", "settings")}
+    return kinds == {dict} and all(
         type(each) is list and all(type(s) is dict and type(s.get("path")) is str for s in each)
         for each in streams
     )

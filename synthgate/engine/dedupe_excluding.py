@@ -8,8 +8,9 @@ from typing import Any
 from synthgate.descent import Barred, Kin, excluded, kin_of
 from synthgate.engine.parts import Job
 from synthgate.engine.ray_cluster import Ref, Stays, fetch
-from synthgate.jsonl.pages import looked, provenances
+from synthgate.jsonl.pages import looked
 from synthgate.jsonl.splits import Split, pages_of, unchanged
+from synthgate.jsonl.stamped import provenances
 from synthgate.near.settings import Settings
 
 

@@ -10,8 +10,9 @@ import numpy as np
 from synthgate.engine.dedupe_tasks import Item, Local, drop, inside, lines_of, opened
 from synthgate.engine.parts import Job, Part
 from synthgate.engine.ray_cluster import Ref, Stays, fetch
-from synthgate.jsonl.pages import Line, LinesPage, identified
+from synthgate.jsonl.pages import Line, LinesPage
 from synthgate.jsonl.splits import Split
+from synthgate.jsonl.stamped import identified
 from synthgate.near.emit import Sheet, written
 from synthgate.near.settings import Settings
 from synthgate.stages.dedupe import Verdicts

@@ -151,6 +151,14 @@ def _read(line: bytes) -> Record | None:
     return found if found.key == found.computed_key() else None
 
 
+def records(path: str) -> Iterator[Record]:
+    """Yield what a journal holds, damaged lines left out."""
+    with open_log(path, write=False) as log:
+        for _, line in log.lines():
+            if (found := _read(line)) is not None:
+                yield found
+
+
 @contextlib.contextmanager
 def open_journal(path: str, *, write: bool) -> Iterator[Journal]:
     """Open a journal and index it; without `write` it is only read, and others may read it too."""

@@ -18,11 +18,10 @@ from zlib import crc32
 from synthgate.errors import BadLine, InputError
 from synthgate.jsonl.lines import BOM, SPACE, too_long
 from synthgate.jsonl.raw import shown, why
-from synthgate.provenance import OTHER, look, read
-from synthgate.rows import OURS, REJECT, Provenance, Row, Value, content_id
+from synthgate.provenance import OTHER, look
+from synthgate.rows import Provenance, Row, Value
 
 _BLOCK = 1 << 16
-_OURS = (OURS.encode(), REJECT.encode(), b"\\u")  # a key may be spelt in escapes
 Stamper = Callable[[bytes, Value, str], Provenance]
 
 
@@ -115,32 +114,6 @@ def looked(page: Page) -> Looked:
         found.edited += edited
     found.lines, found.check = page.count, page.check
     return found
-
-
-def provenances(page: Page, found: Looked, stamp: Stamper) -> Iterator[Provenance]:
-    """Yield the provenance of each row of a page that was looked at."""
-    if isinstance(page, RowsPage):
-        yield from (row.provenance for row in page.rows)
-        return
-    for raw, value in zip(found.raws, found.values, strict=True):
-        if any(sign in raw for sign in _OURS):
-            yield read(raw, page.name, 0, stamp).provenance
-        else:
-            yield stamp(raw, value, page.name)
-
-
-def identified(page: Page, stamp: Stamper) -> list[str]:
-    """Return the ids of the rows of a page without bad lines."""
-    if isinstance(page, RowsPage):
-        return [row.id for row in page.rows]
-    return [_identified(raw, stamp) for _, _, raw in page.lines() if isinstance(raw, bytes)]
-
-
-def _identified(raw: bytes, stamp: Stamper) -> str:
-    """Return the id of a row; a line that cannot hold a key of ours need not be parsed for it."""
-    if any(sign in raw for sign in _OURS):
-        return read(raw, "", 0, stamp).id
-    return content_id(raw)
 
 
 @dataclass

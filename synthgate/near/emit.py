@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 from synthgate.errors import InputError
 from synthgate.jsonl.leaves import Leaf
-from synthgate.jsonl.pages import Page, identified
+from synthgate.jsonl.pages import Page
+from synthgate.jsonl.stamped import identified
 from synthgate.near.settings import Settings
 from synthgate.provenance import FRESH, WRITTEN, Stamp, emit, read
 from synthgate.rejects import dropped

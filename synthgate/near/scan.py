@@ -13,7 +13,8 @@ import numpy as np
 from synthgate.descent import Kin, kin_of
 from synthgate.endings import cut_off
 from synthgate.formats import dig
-from synthgate.jsonl.pages import Bad, Looked, Page, looked, provenances
+from synthgate.jsonl.pages import Bad, Looked, Page, looked
+from synthgate.jsonl.stamped import provenances
 from synthgate.near import alike, bands, quality
 from synthgate.near.against import Overlap
 from synthgate.near.settings import DEFAULT_REACH, Settings

@@ -8,7 +8,10 @@ from typing import Any
 
 from synthgate.text import printable
 
-_MOST, _FEW = 5, 2  # values of a kind that stand out; others, where none does
+_SOURCES = ("source", "made from source")
+_MOST, _FEW = 5, 2  # values of a kind; prompts of an answer
+_ASKED = 200  # characters of a prompt
+_HEIRS = 10  # descendants
 CERTAIN = 0.05
 _NAME = 32  # characters of a name
 Json = dict[str, Any]
@@ -44,12 +47,12 @@ def _ranking(ranking: list[Json], compared: dict[str, int]) -> Iterator[str]:
         if values < 2:
             yield f"{kind}: one for all rows, nothing to compare"
             continue
-        yield f"{kind}: {len(mine):,} of {values:,} with a match"
         certain = [each for each in mine if each["corrected"] < CERTAIN]
-        shown = certain[:_MOST] or mine[:_FEW]
-        yield from map(_line, shown)
-        if len(mine) > len(shown):
-            yield f"  and {len(mine) - len(shown):,} more: --json FILE names all"
+        none = "" if certain else ", none stands out"
+        yield f"{kind}: {len(mine):,} of {values:,} with a match{none}"
+        yield from map(_line, certain[:_MOST])
+        if len(certain) > _MOST:
+            yield f"  and {len(certain) - _MOST:,} more that stand out: --json FILE names all"
 
 
 def _line(each: Json) -> str:
@@ -70,7 +73,8 @@ def _exclusion(found: Json) -> Iterator[str]:
         f"exclusion of {what}: {said['named']:,} rows, and {said['descendants']:,} that were made "
         f"from them; {where}"
     )
-    best = next((each for each in found["ranking"] if _whole_source(each)), None)
+    whole = filter(_whole_source, found["ranking"])
+    best = max(whole, key=lambda each: each["lift"], default=None)
     if best is not None and "file" not in said and said["exclude"] == ["matches"]:
         yield f"the whole source: --exclude {shlex.quote('source:' + best['value'])}"
 
@@ -78,7 +82,7 @@ def _exclusion(found: Json) -> Iterator[str]:
 def _whole_source(each: Json) -> bool:
     """Tell whether a source stands out, and has a name that is safe to paste."""
     safe = printable(each["value"]) == each["value"]
-    return bool(each["kind"] == "source" and each["corrected"] < CERTAIN and safe)
+    return bool(each["kind"] in _SOURCES and each["corrected"] < CERTAIN and safe)
 
 
 def _sets(sets: list[Json]) -> Iterator[str]:
@@ -87,21 +91,32 @@ def _sets(sets: list[Json]) -> Iterator[str]:
         if each["excluded"] is None:
             yield f"not shown: {where}: its rows are not there, and its manifest does not say"
         elif each["excluded"]:
-            yield f"contains {each['excluded']:,} of these rows, by its {each['shown_by']}: {where}"
+            by = "" if each["shown_by"] == "rows" else f" (by its {each['shown_by']})"
+            yield f"contains {each['excluded']:,} of these rows{by}: {where}"
     if any(each["excluded"] for each in sets):
         yield "models that were trained on these need retraining"
 
 
 def _lineage(entries: list[Json]) -> Iterator[str]:
-    for each in entries:
-        if "missing" in each:
-            yield f"{each['relation']} {each['id']}: {each['missing']}"
-            continue
-        made = each["generator"] or ("a generator without a name" if each["synthetic"] else "real")
-        yield f"{each['relation']} {each['id']}"
-        yield f"  {made}, generation {each['generation']}, source {each['source']}"
-        for asked in each.get("asked", ()):
-            yield f"  asked: {asked}"
-        yield f"  {each['text']}"
-        dropped = f"; dropped by {', '.join(each['rejected'])}" if each["rejected"] else ""
-        yield f"  in {', '.join(each['places'])}{dropped}"
+    below = [each for each in entries if each["relation"] == "descendant"]
+    for each in (each for each in entries if each["relation"] != "descendant"):
+        yield from _relative(each)
+    for each in below[:_HEIRS]:
+        yield from _relative(each)
+    if len(below) > _HEIRS:
+        yield f"and {len(below) - _HEIRS:,} more descendants: --json FILE names all"
+
+
+def _relative(each: Json) -> Iterator[str]:
+    if "missing" in each:
+        yield f"{each['relation']} {each['id']}: {each['missing']}"
+        return
+    made = each["generator"] or ("no generator named" if each["synthetic"] else "real")
+    yield f"{each['relation']} {each['id']}"
+    yield f"  {made}, generation {each['generation']}, source {each['source']}"
+    for asked in each["asked"][:_FEW]:
+        told = " | ".join(str(turn.get("content", "")) for turn in asked["messages"])
+        yield f"  asked: {told[:_ASKED]} ({asked['journal']})"
+    yield f"  {each['text']}"
+    dropped = f"; dropped by {', '.join(each['rejected'])}" if each["rejected"] else ""
+    yield f"  in {', '.join(each['places'])}{dropped}"

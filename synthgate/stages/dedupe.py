@@ -119,7 +119,9 @@ def decide(
     ranks = _ranks(known, _kept_by(policy.keep)[0])
     verdicts = Verdicts(known)
     alive = verdicts.alive
-    verdicts.drop("exact", *_pairs(groups.repeated(known.digests, ranks, alive)))
+    repeated = groups.repeated(known.digests, ranks, alive)
+    rows = np.flatnonzero(repeated >= 0)
+    verdicts.drop("exact", rows, repeated[rows])
     compared = _Compared(pages, ranks)
     for reason, row, survivor, similarity in compared.repeats(
         known, alive, policy.near_threshold, pool
@@ -249,11 +251,6 @@ class Verdicts:
 
 
 Named = Callable[[int], tuple[str, str]]
-
-
-def _pairs(survivors: Array) -> tuple[Array, Array]:
-    rows = np.flatnonzero(survivors >= 0)
-    return rows, survivors[rows]
 
 
 class _Compared:

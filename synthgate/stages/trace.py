@@ -14,13 +14,15 @@ from synthgate.tracing.query import BATCH, Query
 from synthgate.tracing.ranking import Tally
 
 
-def trace(rows: Iterable[Row], query: Query, tally: Tally) -> Iterator[tuple[Row, bool, bool]]:
-    """Yield (row, whether it matches, whether its bytes are new), in input order."""
+def trace(
+    rows: Iterable[Row], query: Query, tally: Tally
+) -> Iterator[tuple[Row, bool | None, bool]]:
+    """Yield (row, whether it matches or None, whether its bytes are new), in input order."""
     left = iter(rows)
     while batch := list(islice(left, BATCH)):
         for row, matched in zip(batch, query.found(batch), strict=True):
             fresh = tally.add(row, matched)
-            yield row, bool(matched), fresh
+            yield row, matched, fresh
 
 
 def findings(found: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -5,12 +5,13 @@ Memory: 100 bytes a row, and a counter for each distinct value.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from synthgate.formats import dig
+from synthgate.poison.chance import fisher
 from synthgate.rows import Row
-from synthgate.stats.fisher import at_least_by_chance, holm
+from synthgate.stats.holm import holm
 
 FIELDS = ("source", "generator", "prompt", "run")
 NONE = "(none)"
@@ -78,30 +79,34 @@ class Tally:
         """Return how many values of each kind were compared."""
         return {kind: len(counts) for kind, counts in self._counts.items()}
 
-    def ranking(self) -> list[Ranked]:
+    def ranking(self, more: Iterable[Ranked] = ()) -> list[Ranked]:
         """Return the values that some row that matches has: those that stand out, then by lift."""
-        found = [each for kind in self._counts for each in self._ranked(kind)]
-        kinds = list(self._counts)
-        return sorted(
-            found,
-            key=lambda each: (
-                kinds.index(each.kind), not each.stands_out, -each.lift, -each.matched, each.value,
-            ),
-        )  # fmt: skip
+        found = list(more)
+        for kind, counts in self._counts.items():
+            found += ranked(
+                kind, {k: (n, m) for k, (n, m) in counts.items()}, self.matched, self.rows
+            )
+        return sorted(found, key=self._place)
 
-    def _ranked(self, kind: str) -> Iterator[Ranked]:
-        counts, known = self._counts[kind], dict[tuple[int, int], float]()
-        for rows, hits in {(rows, hits) for rows, hits in counts.values()}:
-            known[rows, hits] = at_least_by_chance(hits, rows, self.matched, self.rows)
-        chances = [known[rows, hits] for rows, hits in counts.values()]
-        for (value, (rows, hits)), chance, fair in zip(
-            counts.items(), chances, holm(chances), strict=True
-        ):
-            if hits:
-                share = hits / rows
-                lift = share * self.rows / self.matched
-                numbers = map(_short, (share, lift, chance, fair))
-                yield Ranked(kind, value or NONE, rows, hits, *numbers)
+    def _place(self, each: Ranked) -> tuple[Any, ...]:
+        kinds = [*self._counts, each.kind]
+        order = not each.stands_out, -each.lift, -each.matched, each.value
+        return kinds.index(each.kind), *order
+
+
+def ranked(
+    kind: str, counts: Mapping[str, tuple[int, int]], matched: int, rows: int
+) -> Iterator[Ranked]:
+    """Yield what stands in some counts, {value: (rows, those that match)}; matches only."""
+    known = {
+        (of, hits): fisher(hits, of, matched - hits, rows - of) for of, hits in set(counts.values())
+    }
+    fair = holm([known[count] for count in counts.values()])
+    for (value, (of, hits)), corrected in zip(counts.items(), fair, strict=True):
+        if hits:
+            share = hits / of
+            numbers = (share, share * rows / matched, known[of, hits], corrected)
+            yield Ranked(kind, value or NONE, of, hits, *map(_short, numbers))
 
 
 def _short(number: float) -> float:
