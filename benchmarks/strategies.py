@@ -68,6 +68,7 @@ def generate(folder: Path, name: str, prompts: Path, *flags: str) -> list[dict[s
     """Return the rows of one run with the local model; its answers stay in a journal."""
     files = ["-o", f"{folder}/{name}.jsonl", "--rejects", f"{folder}/{name}.rejects.jsonl"]
     journal = ["--journal", f"{folder}/{name}.journal.jsonl", "--force", "--generator", "local"]
+    journal += ["--timeout", "1800", "--stall", "3600"]  # others may need this machine, too
     argv = ["generate", str(prompts), *files, *journal, *flags]
     subprocess.run([sys.executable, "-m", "synthgate", *argv], check=True)
     return [json.loads(line) for line in (folder / f"{name}.jsonl").read_text().splitlines()]
