@@ -1,6 +1,7 @@
 """A fast chat completions server on loopback for benchmarks, in a process of its own.
 
     python benchmarks/chat_mock.py [--delay 0.05] [--rate-limited 0.05] [--reset 0.02]
+        [--retry-after 1]
 
 Prints its port, then serves until its stdin closes and prints what was asked of it as JSON. Which
 attempt is refused depends on the prompt and the number of the attempt alone, so that every client
@@ -20,8 +21,11 @@ from collections import Counter
 class Mock:
     """What the server is set to do, and what it has seen."""
 
-    def __init__(self, delay: float, rate_limited: float, reset: float) -> None:
+    def __init__(
+        self, delay: float, rate_limited: float, reset: float, retry_after: str = ""
+    ) -> None:
         self.delay, self.rate_limited, self.reset = delay, rate_limited, reset
+        self.more = f"retry-after: {retry_after}\r\n".encode() if retry_after else b""
         self.asked: Counter[str] = Counter()
         self.answered: Counter[str] = Counter()
         self.limited = self.resets = self.in_flight = self.most_in_flight = 0
@@ -80,7 +84,8 @@ class Connection(asyncio.Protocol):
         mock.in_flight -= 1
         if lot < mock.rate_limited:
             mock.limited += 1
-            self._send(b"429 Too Many Requests", {"error": {"code": "rate_limit_exceeded"}})
+            limited = {"error": {"code": "rate_limit_exceeded"}}
+            self._send(b"429 Too Many Requests", limited, mock.more)
         elif lot < mock.rate_limited + mock.reset:
             mock.resets += 1
             self.transport.abort()
@@ -92,10 +97,10 @@ class Connection(asyncio.Protocol):
             made = {"id": "c", "object": "chat.completion", "created": 1, "model": body["model"]}
             self._send(b"200 OK", {**made, "choices": [choice], "usage": usage})
 
-    def _send(self, status: bytes, body: dict) -> None:
+    def _send(self, status: bytes, body: dict, more: bytes = b"") -> None:
         data = json.dumps(body).encode()
-        head = b"HTTP/1.1 %b\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
-        self.transport.write(head % (status, len(data)) + data)
+        head = b"HTTP/1.1 %b\r\ncontent-type: application/json\r\ncontent-length: %d\r\n%b\r\n"
+        self.transport.write(head % (status, len(data), more) + data)
 
 
 async def serve(mock: Mock) -> None:
@@ -114,8 +119,9 @@ def main() -> None:
     parser.add_argument("--delay", type=float, default=0.05)
     parser.add_argument("--rate-limited", type=float, default=0.05)
     parser.add_argument("--reset", type=float, default=0.02)
+    parser.add_argument("--retry-after", default="")
     given = parser.parse_args()
-    asyncio.run(serve(Mock(given.delay, given.rate_limited, given.reset)))
+    asyncio.run(serve(Mock(given.delay, given.rate_limited, given.reset, given.retry_after)))
 
 
 if __name__ == "__main__":

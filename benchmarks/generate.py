@@ -1,6 +1,6 @@
 """What a call costs the client: 10,000 prompts at concurrency 64, 5 % 429 and 2 % resets.
 
-    python benchmarks/generate.py [--prompts 10000] [--peers]
+    python benchmarks/generate.py [--prompts 10000] [--delay 0.05] [--retry-after 1] [--peers]
 
 The server (`chat_mock.py`) has a process of its own. CPU seconds are those of the whole client
 process with all its children, start-up measured apart and taken off. The peer runs over the same
@@ -125,9 +125,12 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--prompts", type=int, default=10_000)
     parser.add_argument("--concurrency", type=int, default=64)
+    parser.add_argument("--delay", type=float, default=0.05, help="seconds of an answer")
+    parser.add_argument("--retry-after", default="", help="what every 429 of the mock asks for")
     parser.add_argument("--peers", action="store_true")
     given = parser.parse_args()
-    faults = ("--rate-limited", "0.05", "--reset", "0.02")
+    faults = ("--rate-limited", "0.05", "--reset", "0.02", "--delay", str(given.delay))
+    faults += ("--retry-after", given.retry_after) if given.retry_after else ()
     with tempfile.TemporaryDirectory() as folder:
         result = ours(Path(folder), given.prompts, given.concurrency, *faults)
         for name in PEERS if given.peers else ():

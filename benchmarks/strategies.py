@@ -3,9 +3,9 @@
 `spread`: the same prompts, the same number of rows and temperature 1, asked `plain` and with
 `attributes`: the share of near duplicates (as `dedupe` finds them), the number of clusters that the
 rows occupy (`cluster-cap`'s), and the effective number of clusters (the exponential of the entropy
-of their sizes). With `--draws 3` for the seeds 0, 1 and 2, a line each, and their mean. `pool`:
-`self-instruct` from the 175 seed tasks: the largest ROUGE-L of any two instructions of the pool, by
-the rouge-score package (`pip install rouge-score`).
+of their sizes). With `--draws 3` for the seeds 0, 1 and 2, a line each, and one for all of them
+together. `pool`: `self-instruct` from the 175 seed tasks: the largest ROUGE-L of any two
+instructions of the pool, by the rouge-score package (`pip install rouge-score`).
 
 Answers are kept in journals in the folder, so that a second run asks nothing again.
 
@@ -17,7 +17,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import statistics
 import subprocess
 import sys
 from collections import Counter
@@ -68,6 +67,7 @@ def generate(folder: Path, name: str, prompts: Path, *flags: str) -> list[dict[s
     """Return the rows of one run with the local model; its answers stay in a journal."""
     files = ["-o", f"{folder}/{name}.jsonl", "--rejects", f"{folder}/{name}.rejects.jsonl"]
     journal = ["--journal", f"{folder}/{name}.journal.jsonl", "--force", "--generator", "local"]
+    journal += ["--timeout", "1800", "--stall", "3600"]  # others may need this machine, too
     argv = ["generate", str(prompts), *files, *journal, *flags]
     subprocess.run([sys.executable, "-m", "synthgate", *argv], check=True)
     return [json.loads(line) for line in (folder / f"{name}.jsonl").read_text().splitlines()]
@@ -80,28 +80,27 @@ def spread(folder: Path, wanted: int, draws: int) -> None:
     for kind, texts in PROMPTS.items():
         prompts = folder / f"{kind}.prompts.jsonl"
         prompts.write_text("".join(json.dumps({"prompt": each}) + "\n" for each in texts))
-        found: dict[str, list[tuple[float, ...]]] = {"plain": [], "attributes": []}
+        found: dict[str, list[str]] = {"plain": [], "attributes": []}
         for seed in range(draws):
-            for name, figures in _compared(folder, kind, prompts, wanted // len(texts), seed):
-                found[name].append(figures)
-                print(_line(kind, name, str(seed), figures), flush=True)
-        for name, each in found.items():
-            mean = tuple(statistics.mean(column) for column in zip(*each, strict=True))
-            print(_line(kind, name, "mean", mean), flush=True)
+            for name, said in _compared(folder, kind, prompts, wanted // len(texts), seed):
+                found[name] += said
+                print(_line(kind, name, str(seed), said), flush=True)
+        for name, said in found.items():
+            print(_line(kind, name, "all", said), flush=True)
 
 
-def _line(kind: str, name: str, seed: str, figures: tuple[float, ...]) -> str:
-    rows, near, clusters, effective = figures
-    shown = f"{rows:.0f} | {near:.1%} | {clusters:.0f} | {effective:.1f}"
+def _line(kind: str, name: str, seed: str, said: list[str]) -> str:
+    from synthgate.cli.spread import near_share
+
+    clusters, effective = occupied(said)
+    shown = f"{len(said)} | {near_share(said):.1%} | {clusters} | {effective:.1f}"
     return f"| {kind} | {name} | {seed} | {shown} |"
 
 
 def _compared(
     folder: Path, kind: str, prompts: Path, samples: int, seed: int
-) -> Iterator[tuple[str, tuple[float, ...]]]:
-    """Yield (strategy, its figures) of one seed, at equal rows."""
-    from synthgate.cli.spread import near_share
-
+) -> Iterator[tuple[str, list[str]]]:
+    """Yield (strategy, its answers) of one seed, at equal rows."""
     axes = [word for each in ATTRIBUTES for word in ("--attribute", each)]
     fixed = ["--samples", str(samples), "--max-tokens", "60", "--temperature", "1"]
     fixed += ["--seed", str(seed)]
@@ -110,8 +109,7 @@ def _compared(
     varied = generate(folder, f"{kind}-attributes{end}", prompts, *fixed, *axes)
     rows = min(len(plain), len(varied))
     for name, made in (("plain", plain), ("attributes", varied)):
-        said = [row["output"] for row in _even(made, rows)]
-        yield name, (rows, near_share(said), *occupied(said))
+        yield name, [row["output"] for row in _even(made, rows)]
 
 
 def _even(made: list[dict[str, Any]], rows: int) -> list[dict[str, Any]]:

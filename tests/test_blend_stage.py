@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from array import array
 from collections import Counter
 from collections.abc import Sequence
 from fractions import Fraction
@@ -310,3 +312,30 @@ def test_each_slice_keeps_the_fraction_of_characters() -> None:
         assert sums == [quota.real, quota.synthetic]
         assert quota.synthetic == quota.synthetic_in
         assert 0 <= quota.real - Fraction(1, 2) * quota.synthetic < 17
+
+
+# --- memory -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("more", "most"), [({}, 20), ({"sources": (1, 2)}, 30)], ids=["one source", "two sources"]
+)
+def test_a_mix_is_small(more: dict[str, Sequence[int]], most: int) -> None:
+    """Deciding a mix and giving out its rows holds 20 bytes a row beside its tables at the peak."""
+    count = 30_000
+    names = ("", "a", "b") if more else ("",)
+
+    def side(first: int) -> Table:
+        lots = array("Q", (lot(0, str(number)) for number in range(first, first + count)))
+        sources = array("B", [1 + number % 2 for number in range(count)]) if more else ()
+        return table(lots, lambda number: b"%d" % number, sources, source_names=names)
+
+    real, synthetic = side(0), side(count)
+    mixed(9, 9, Fraction(1, 2), Shortage())  # what is imported late is no cost of a row
+    tracemalloc.start()
+    mix = blend(real, synthetic, Wish(Fraction(1, 2), Shortage()))
+    given = sum(1 for _ in mix.picks()) + sum(1 for _ in mix.drops())
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert given == 2 * count
+    assert peak < most * 2 * count

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,15 @@ from hypothesis import strategies as st
 
 from synthgate.config import GeneratePolicy
 from synthgate.errors import Unreachable
-from synthgate.generators.concurrency import Slots
+from synthgate.generators import Bench, Request
+from synthgate.generators.calls import Asking, Calls
+from synthgate.generators.concurrency import BURST, Slots
 from synthgate.generators.faults import Reply, again, asked_wait, futile
 from synthgate.generators.network import Reader, Stream
 from synthgate.generators.pacing import Pace
 from synthgate.generators.spending import Spending, Usage, usage_of
 from synthgate.generators.stall import Breaker
+from synthgate.generators.wire import Dialect
 from tests.chat_server import ChatServer, generate
 
 
@@ -260,6 +264,52 @@ def test_a_stall_is_seen() -> None:
     breaker.end()
     clock.now += 1000
     assert breaker.stalled() == ""
+
+
+def test_a_wait_of_many_counts_once() -> None:
+    """64 calls that wait for the same half minute put the stall off by half a minute."""
+    clock = Clock()
+    breaker = Breaker(60, 64, clock)
+    breaker.begin()
+    for _ in range(64):
+        breaker.waited(30)
+    clock.now += 89
+    assert breaker.stalled() == ""
+    clock.now += 2
+    assert breaker.stalled()
+    breaker.waited(30)
+    clock.now += 20
+    breaker.waited(30)  # 20 s of the last wait, then 30 more
+    assert breaker.stalled() == ""
+    clock.now += 39
+    assert breaker.stalled()
+
+
+def test_no_call_starts_in_a_burst() -> None:
+    """Where all are refused, the calls that wait are not thrown after the first ones."""
+    times: list[float] = []
+
+    class Refusing:
+        url = "http://nowhere"
+
+        async def post(self, _content: bytes, _timeout: float) -> Reply:
+            times.append(time.monotonic())
+            await asyncio.sleep(0)
+            return Reply(429, "{}")
+
+    async def keep(_reply: Reply, _dialect: Dialect) -> None: ...
+
+    async def run() -> None:
+        policy = GeneratePolicy(model="m", concurrency=32, attempts=1)
+        calls = Calls(Bench(policy, 0, "", None), Refusing())  # type: ignore[arg-type]
+        message = ({"role": "user", "content": "?"},)
+        sampling = {"seed": 0, "temperature": 1.0, "top_p": 1.0}
+        wanted = (Asking(f"{number:064x}", sampling, 9) for number in range(90))
+        await asyncio.gather(*(calls.make(Request(message, 0), each, keep) for each in wanted))
+
+    asyncio.run(run())
+    assert len(times) == 90
+    assert sum(at < times[0] + 0.8 * BURST for at in times) <= 32 + 7
 
 
 @given(st.lists(st.sampled_from(["", "http_404", "connection", "http_400"]), max_size=130))

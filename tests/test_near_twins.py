@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
+from unittest.mock import patch
 
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from synthgate.near import twins as twins_module
 from synthgate.near.kin import Kin, kin, texts_of
 from synthgate.near.scan import Texts
-from synthgate.near.twins import _Index, candidates, twins
+from synthgate.near.twins import _among, _Index, candidates, twins
 
 NEAR = 0.8
 WORDS = [f"w{n}" for n in range(300)]
@@ -100,6 +102,14 @@ def test_who_shares_a_key(ours: list[int], theirs: list[int]) -> None:
         pairs = {(a, b) for a in second.tolist() for b in first.tolist() if keys[a] == keys[b]}
         assert len(found) == len(pairs) or max(map(theirs.count, ours)) > 64
         assert set(map(tuple, found.tolist())) <= pairs
+
+
+@given(st.lists(st.integers(0, 9), max_size=30), st.sets(st.integers(0, 9)), st.integers(1, 9))
+def test_what_is_among_others(values: list[int], known: set[int], step: int) -> None:
+    """The same as numpy says, whatever number of values is looked up at a time."""
+    with patch.object(twins_module, "_VALUES", step):
+        found = _among(np.array(values, np.uint32), np.array(sorted(known), np.uint32))
+    assert found.tolist() == [value in known for value in values]
 
 
 def test_the_texts_of_any_shape() -> None:

@@ -37,7 +37,7 @@ def part(name: str, rows: list[dict[str, object]], flags: list[str], check: str)
     (FOLDER / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     say("generate", f"{name}.jsonl", "--generator", "local", "--samples", "1", "-o",
         f"{name}.raw.jsonl", "--rejects", f"{name}.failed.jsonl", "--journal", "journal.jsonl",
-        "--force", *flags)  # fmt: skip
+        "--timeout", "1800", "--force", *flags)  # fmt: skip
     say("verify", f"{name}.raw.jsonl", "--check", check, "-o", f"{name}.verified.jsonl",
         "--rejects", f"{name}.rejected.jsonl", "--force")  # fmt: skip
     for line in (FOLDER / f"{name}.rejected.jsonl").read_text().splitlines()[:2]:

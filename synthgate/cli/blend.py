@@ -2,7 +2,7 @@
 
 Which rows go, and their order, is drawn by hash, never by position. Synthetic rows must be
 verified and fit their audit's certificate; real rows must carry no synthetic provenance and repeat
-no synthetic row. Two passes: about 40 bytes a row while it reads, 130 at its peak, 300 with the
+no synthetic row. Two passes: about 30 bytes a row while it reads, 60 at its peak, 190 with the
 guard against near repeats; rows are copied from where they lie, stdin is kept in a temporary file.
 
 Example: synthgate blend audited.jsonl --real real.jsonl -o train.jsonl --real-fraction 0.5
