@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from synthgate.render import document, first_screen
-from synthgate.render.document import Block, Card, Figure, Part, Table, Words
+from synthgate.render.document import Block, Card, Examples, Figure, Part, Table, Words
 from synthgate.render.numbers import count
 from synthgate.render.sections import sections
 from synthgate.text import printable
@@ -124,38 +124,46 @@ def _sections(found: dict[str, Any]) -> Iterator[str]:
 
 
 def _section(title: str, parts: Sequence[Part]) -> Iterator[str]:
-    yield ""
-    yield title
-    for part in parts:
-        if part.title:
-            yield f"  {part.title}"
-        for block in part.blocks:
-            yield from _block(block)
+    """Yield what a section has found; a part with nothing for a terminal is left out."""
+    made = [(part.title, [line for each in part.blocks for line in _block(each)]) for part in parts]
+    if any(lines for _, lines in made):
+        yield ""
+        yield title
+    for name, lines in made:
+        if lines and name:
+            yield f"  {name}"
+        yield from lines
 
 
 def _block(block: Block) -> Iterator[str]:
     if isinstance(block, Words):
-        yield from _wrapped(block.text, "    ")
-    elif isinstance(block, Figure):
-        yield from _table(block.table)
-    elif isinstance(block, Table):
-        yield from () if block.aside else _table(block)
+        yield from () if block.aside else _wrapped(block.text, "    ")
+    elif isinstance(block, Examples):
+        yield from _examples(block)
     else:
-        one_each = {each.head: each for each in reversed(block.items)}
-        for each in list(reversed(one_each.values()))[:_FEW]:
-            head = f"e.g. {printable(each.head[:_CELL])}: "
-            yield _cut(f"    {head}{printable(each.text[:_TEXT])}", WIDTH)
+        yield from _table(block.table if isinstance(block, Figure) else block)
+
+
+def _examples(examples: Examples) -> Iterator[str]:
+    """Yield one example of each kind, a line each."""
+    first = {each.head: each for each in reversed(examples.items)}
+    for each in list(reversed(first.values()))[:_FEW]:
+        head = f"e.g. {printable(each.head[:_CELL])}: "
+        yield _cut(f"    {head}{printable(each.text[:_TEXT])}", WIDTH)
 
 
 def _table(table: Table) -> Iterator[str]:
     """Yield a table in columns; the last one, where it is text, has the rest of the line."""
-    listed = (table.columns, *table.rows[:_MOST])
+    brief = min(table.brief, _MOST)
+    if not brief:
+        return
+    listed = (table.columns, *table.rows[:brief])
     cells = [[printable(_cut(each)) for each in row] for row in listed]
     wide = _widths(table, cells)
     for number, row in enumerate(cells, -1):
         start = "  ! " if number in table.strong else "    "
         yield from _row(table, row, wide, start)
-    left = max(table.all, len(table.rows)) - min(len(table.rows), _MOST)
+    left = max(table.all, len(table.rows)) - min(len(table.rows), brief)
     if left > 0:
         yield f"    and {count(left)} more"
 
