@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 
 from synthgate.render import document, svg
@@ -116,7 +117,9 @@ def _accept(part: Found) -> Iterator[Block]:
         return
     yield Words(_TAIL, aside=True)
     for each in document.each(part, "tails"):
-        yield from document.sentence(each, tone="bad" if each.get("cut") else "")
+        cut = bool(each.get("cut"))
+        for said in document.sentence(each, tone="bad" if cut else ""):
+            yield replace(said, aside=not cut)
     made = tuple(
         (
             document.named(each),
