@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Sequence
 from typing import Any
+from unicodedata import combining, east_asian_width
 
 from synthgate.render import document, first_screen
 from synthgate.render.document import Block, Card, Examples, Figure, Part, Table, Words
@@ -171,9 +172,9 @@ def _table(table: Table) -> Iterator[str]:
 def _widths(table: Table, cells: list[list[str]]) -> list[int]:
     """Return how wide each column is: the widest give way, but no number is ever cut."""
     columns = list(zip(*cells, strict=True))
-    wide = [min(_CELL, max(map(len, column))) for column in columns]
+    wide = [min(_CELL, max(map(_columns, column))) for column in columns]
     least = [
-        max(map(len, column[1:]), default=0) if table.is_number(number) else _LEAST
+        max(map(_columns, column[1:]), default=0) if table.is_number(number) else _LEAST
         for number, column in enumerate(columns)
     ]
     room = WIDTH - 4 - 2 * (len(wide) - 1)
@@ -192,10 +193,11 @@ def _row(table: Table, row: list[str], wide: list[int], start: str) -> Iterator[
     if table.is_number(len(row) - 1):
         lines = [row[-1]]
     for number, each in enumerate([*row[:-1], lines[0]]):
-        place = str.rjust if table.is_number(number) else str.ljust
-        start += place(_cut(each, wide[number]), wide[number]) + "  "
+        said = _narrow(each, wide[number])
+        blank = " " * (wide[number] - _columns(said))
+        start += f"{blank}{said}  " if table.is_number(number) else f"{said}{blank}  "
     yield start.rstrip()
-    indent = " " * (len(start) - 2 - wide[-1])
+    indent = " " * (_columns(start) - 2 - wide[-1])
     yield from (f"{indent}{line}" for line in lines[1:])
 
 
@@ -205,6 +207,23 @@ def _wrapped(text: str, indent: str) -> Iterator[str]:
     yield from textwrap.wrap(
         words, WIDTH, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
     )
+
+
+def _columns(text: str) -> int:
+    """Return how many columns a text takes: two for a wide character, none for a mark."""
+    if text.isascii():
+        return len(text)
+    return sum(2 if east_asian_width(each) in "WF" else not combining(each) for each in text)
+
+
+def _narrow(text: str, most: int) -> str:
+    """Return as much of a text as has room in so many columns."""
+    if _columns(text) <= most:
+        return text
+    kept = text[:most]
+    while _columns(kept) >= most:
+        kept = kept[:-1]
+    return f"{kept}…"
 
 
 def _cut(text: str, most: int = _VALUE) -> str:
