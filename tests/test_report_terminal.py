@@ -132,3 +132,13 @@ def test_columns_stand_under_each_other() -> None:
     cells = [screen.buffer[number] for number, line in enumerate(screen.display) if line in shown]
     ends = [max(at for at in range(200) if row[at].data.strip()) for row in cells]
     assert len(set(ends)) == 1
+
+
+def test_a_number_is_never_cut() -> None:
+    """Where there is no room for all columns, names and titles are cut and the line grows."""
+    found = rich()
+    for each in found["collapse"]["trend"]:
+        each |= {"rows": 10**30, "entropy": 10.0**25, "run": "a run with a long name" * 3}
+    lines = terminal(found).partition("Trend over earlier runs")[2].splitlines()[1:7]
+    assert all(f"{10**30:,}" in line and f"{10**25:,}"[:9] in line for line in lines[1:6])
+    assert all(line.startswith("    a run with \u2026") for line in lines[1:6])

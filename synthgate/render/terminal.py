@@ -172,16 +172,15 @@ def _table(table: Table) -> Iterator[str]:
 def _widths(table: Table, cells: list[list[str]]) -> list[int]:
     """Return how wide each column is: the widest give way, but no number is ever cut."""
     columns = list(zip(*cells, strict=True))
-    wide = [min(_CELL, max(map(_columns, column))) for column in columns]
     least = [
         max(map(_columns, column[1:]), default=0) if table.is_number(number) else _LEAST
         for number, column in enumerate(columns)
     ]
+    wide = [min(_CELL, max(map(_columns, column))) for column in columns]
+    wide = [max(each, least[n]) if table.is_number(n) else each for n, each in enumerate(wide)]
     room = WIDTH - 4 - 2 * (len(wide) - 1)
-    while sum(wide) > room:
+    while sum(wide) > room and any(map(int.__gt__, wide, least)):
         give = max(range(len(wide)), key=lambda n: wide[n] if wide[n] > least[n] else 0)
-        if wide[give] <= least[give]:
-            break
         wide[give] -= 1
     if not table.is_number(len(wide) - 1):
         wide[-1] = max(wide[-1], room - sum(wide[:-1]))
