@@ -66,7 +66,11 @@ def test_nothing_known_is_said_to_be_not_shown(tmp_path: Path) -> None:
     """Without manifests and audit the report says so, instead of looking fine."""
     source = write_rows(tmp_path / "in.jsonl", ROWS)
     text = synthgate("report", source).out.decode()
-    assert text.count("not shown") == 2
+    assert text.startswith("NOT SHOWN: ")
+    for card in ("Funnel", "Audit", "Verifier independence", "Narrowing"):
+        assert f"\n{card}\n  not shown: " in text
+    assert "Tokens not shown: scan did not run" in text
+    assert "\nAlso not shown: inherited error, drift" in text
     assert "40 synthetic rows are verified by nothing" in text
 
 

@@ -189,6 +189,19 @@ def test_half_a_search_is_not_fine() -> None:
     assert said == ["Nothing stands out among the sources.", "Tokens not shown: scan did not run"]
 
 
+def test_what_scan_only_ranks_is_no_finding() -> None:
+    """Ranked findings stand behind the others, say that they are ranked, and are not counted."""
+    card = suspicious(rich())
+    (table,) = card.blocks
+    assert (card.headline, card.tone) == ("3 found", "bad")
+    assert [row[0] for row in table.rows][-1] == "surprise"  # type: ignore[union-attr]
+    assert table.rows[-1][1] == "only ranked: 105 rows"  # type: ignore[union-attr]
+    found = rich()
+    found["poison"]["findings"] = found["poison"]["findings"][2:]
+    found["sources"]["table"] = []
+    assert (suspicious(found).headline, suspicious(found).tone) == ("none found", "")
+
+
 def test_only_what_is_beyond_chance_is_called_weak() -> None:
     """A slice that may be chance is ranked, but neither marked nor exemplified."""
     found = rich()

@@ -112,3 +112,33 @@ def test_long_tables_are_cut_and_say_so() -> None:
     rows = [line for line in table if line[4:].startswith("label = a very long")]
     assert rows and all("60.7 %" in row or "43.1 %" in row for row in rows)
     assert max(map(len, table[:14])) <= WIDTH
+
+
+def test_columns_stand_under_each_other() -> None:
+    """Wide characters take two columns and marks none: numbers stay in their column."""
+    found = rich()
+    names = (
+        "plain",
+        "銀行の口座番号を教えてください銀行の口座番号を教えてください",
+        "a" + "\u0301" * 30,
+    )
+    for each, name in zip(found["inherited"]["slices"], names, strict=False):
+        each |= {"field": "x", "value": name}
+    lines = terminal(found).partition("\nInherited error\n")[2].split("\n")
+    screen = pyte.Screen(200, len(lines) + 1)
+    pyte.Stream(screen).feed("\r\n".join(lines))
+    shown = [line for line in screen.display if line.startswith("  ! x = ")]
+    assert len(shown) == 3
+    cells = [screen.buffer[number] for number, line in enumerate(screen.display) if line in shown]
+    ends = [max(at for at in range(200) if row[at].data.strip()) for row in cells]
+    assert len(set(ends)) == 1
+
+
+def test_a_number_is_never_cut() -> None:
+    """Where there is no room for all columns, names and titles are cut and the line grows."""
+    found = rich()
+    for each in found["collapse"]["trend"]:
+        each |= {"rows": 10**30, "entropy": 10.0**25, "run": "a run with a long name" * 3}
+    lines = terminal(found).partition("Trend over earlier runs")[2].splitlines()[1:7]
+    assert all(f"{10**30:,}" in line and f"{10**25:,}"[:9] in line for line in lines[1:6])
+    assert all(line.startswith("    a run with \u2026") for line in lines[1:6])

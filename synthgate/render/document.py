@@ -15,10 +15,14 @@ Found = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Words:
-    """A sentence; `tone` is "", "dim" for what stands back, "bad" for what should worry."""
+    """A sentence; `tone` is "", "dim" for what stands back, "bad" for what should worry.
+
+    `aside` is what explains rather than finds: a terminal leaves it out.
+    """
 
     text: str
     tone: str = ""
+    aside: bool = False
 
 
 @dataclass(frozen=True)
@@ -35,8 +39,8 @@ class Table:
     """How many rows there are in all, where only the first ones are here."""
     listed: bool = False
     """Whether a page may show it as a list of (what, fact, why): a card has no room for columns."""
-    aside: bool = False
-    """Whether it explains rather than finds: a terminal leaves it out."""
+    brief: int = 8
+    """How many rows, from the first, a terminal shows: 0 where it has said the same before."""
 
     def is_number(self, column: int) -> bool:
         """Tell whether a column holds numbers."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 
 from synthgate.render import document, svg
@@ -23,7 +24,12 @@ LEAD = (
     "than the rest, by the verifiers' results on all rows, not on the audit's sample."
 )
 _SPANS, _LEAST = 10, 5  # of a chart; where fewer are found, the next ones stand beside them
-_EXAMPLES = 3  # of a slice
+_EXAMPLES = _FEW = 3  # of a slice; and of the least accepted ones on a terminal
+_TAIL = "A slice that is let through far less than the others may have lost its tail."
+_WORTH = (
+    "Precision: of what it let through, how much is right. Recall: of what is right, how much it "
+    "let through. Lift: how much better than letting everything through."
+)
 
 
 def inherited(found: Found) -> Section:
@@ -95,7 +101,8 @@ def _slice_table(slices: list[Found]) -> Table:
     )
     columns = ("slice", "rows", "failed", "rate", "95 % interval", "against the rest", "p")
     strong = frozenset(number for number, each in enumerate(slices) if each.get("found"))
-    return Table("Weak slices", columns, made, strong=strong)
+    sure = sum(bool(each.get("found", True)) for each in slices)
+    return Table("Weak slices", columns, made, strong=strong, brief=min(sure, _SPANS))
 
 
 def _examples(part: Found) -> Iterator[Example]:
@@ -108,9 +115,11 @@ def _accept(part: Found) -> Iterator[Block]:
     accept = document.each(part, "accept")
     if not accept:
         return
-    yield Words("A slice that is let through far less than the others may have lost its tail.")
+    yield Words(_TAIL, aside=True)
     for each in document.each(part, "tails"):
-        yield from document.sentence(each, tone="bad" if each.get("cut") else "")
+        cut = bool(each.get("cut"))
+        for said in document.sentence(each, tone="bad" if cut else ""):
+            yield replace(said, aside=not cut)
     made = tuple(
         (
             document.named(each),
@@ -124,7 +133,7 @@ def _accept(part: Found) -> Iterator[Block]:
     columns = ("slice", "rows", "accepted", "rate", "95 % interval")
     draw = partial(_rates, "Share of accepted rows by slice", accept[:_SPANS], None)
     note = "point: share that was accepted, with its 95 % interval"
-    yield Figure((draw,), Table("Accepted rows by slice", columns, made), note)
+    yield Figure((draw,), Table("Accepted rows by slice", columns, made, brief=_FEW), note)
 
 
 def _checks(part: Found) -> Iterator[Block]:
@@ -142,9 +151,6 @@ def _checks(part: Found) -> Iterator[Block]:
         )
         for each in checks
     )
-    yield Words(
-        "Precision: of what it let through, how much is right. Recall: of what is right, how much "
-        "it let through. Lift: how much better than letting everything through."
-    )
+    yield Words(_WORTH, aside=True)
     columns = ("check", "held against", "rows", "precision", "recall", "lift")
     yield Table("Checks against gold and audit", columns, made, numbers=2)

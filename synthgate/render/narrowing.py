@@ -65,7 +65,7 @@ def _measures(part: Found) -> Iterator[Block]:
     )
     columns = ("measure", "set", "real", "what it sees", "what it misses")
     title = "What each measure sees, and what it misses"
-    yield Table(title, columns, made, last=2, aside=True)
+    yield Table(title, columns, made, last=2, brief=0)
 
 
 def _languages(part: Found) -> Iterator[Block]:

@@ -215,7 +215,7 @@ def _rows(table: Table, first: int, last: int) -> str:
         cells = "".join(_cell(table, n, each, "" if n else "row") for n, each in enumerate(row))
         lines.append(f"<tr{kind}>{cells}</tr>")
     return (
-        f'<div class="scroll" role="region" aria-label="{name}" tabindex="0"><table>'
+        f'<div class="scroll" role="group" aria-label="{name}" tabindex="0"><table>'
         f"<caption>{text(table.title, _CELL)}</caption><thead><tr>{head}</tr></thead>"
         f"<tbody>{''.join(lines)}</tbody></table></div>"
     )

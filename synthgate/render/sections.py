@@ -64,7 +64,7 @@ def _generations(part: Found) -> Iterator[Block]:
         for each in document.each(part, "generations")
     )
     if made:
-        yield Table("Generations", ("generation", "rows", "real", "share of all"), made)
+        yield Table("Generations", ("generation", "rows", "real", "share of all"), made, brief=0)
 
 
 def _trend(part: Found) -> Iterator[Block]:
@@ -87,7 +87,7 @@ def _trend(part: Found) -> Iterator[Block]:
         for each in trend
     )
     columns = ("run", "rows", *(title for _, title, _ in _TRENDS), "highest generation")
-    table = Table("Trend", columns, made)
+    table = Table("Trend", columns, made, brief=8 if len(trend) > 1 else 0)
     yield Figure(tuple(charts), table) if charts else table
 
 
@@ -195,7 +195,8 @@ def _sources(part: Found) -> Iterator[Block]:
     names = ("rows", "accepted", "rejected", "duplicates", "flags", "audited", "failed audit")
     strong = frozenset(n for n, each in enumerate(table) if each.get("suspicious"))
     whole = len(table) + int(number(part.get("more")) or 0)
-    yield Table("Sources", ("source", *names, "why look"), made, last=7, strong=strong, all=whole)
+    columns = ("source", *names, "why look")
+    yield Table("Sources", columns, made, last=7, strong=strong, all=whole, brief=len(strong))
     yield from _source_tests(table)
 
 
@@ -215,7 +216,7 @@ def _source_tests(table: list[Found]) -> Iterator[Table]:
     )
     if tests:
         columns = ("source", "check", "rows", "hits", "rate", "95 % interval", "corrected p")
-        yield Table("Every check for each source", columns, tests, numbers=2)
+        yield Table("Every check for each source", columns, tests, numbers=2, brief=0)
 
 
 def _look(part: Found) -> str:

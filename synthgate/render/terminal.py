@@ -5,9 +5,10 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Sequence
 from typing import Any
+from unicodedata import combining, east_asian_width
 
 from synthgate.render import document, first_screen
-from synthgate.render.document import Block, Card, Figure, Part, Table, Words
+from synthgate.render.document import Block, Card, Examples, Figure, Part, Table, Words
 from synthgate.render.numbers import count
 from synthgate.render.sections import sections
 from synthgate.text import printable
@@ -124,38 +125,46 @@ def _sections(found: dict[str, Any]) -> Iterator[str]:
 
 
 def _section(title: str, parts: Sequence[Part]) -> Iterator[str]:
-    yield ""
-    yield title
-    for part in parts:
-        if part.title:
-            yield f"  {part.title}"
-        for block in part.blocks:
-            yield from _block(block)
+    """Yield what a section has found; a part with nothing for a terminal is left out."""
+    made = [(part.title, [line for each in part.blocks for line in _block(each)]) for part in parts]
+    if any(lines for _, lines in made):
+        yield ""
+        yield title
+    for name, lines in made:
+        if lines and name:
+            yield f"  {name}"
+        yield from lines
 
 
 def _block(block: Block) -> Iterator[str]:
     if isinstance(block, Words):
-        yield from _wrapped(block.text, "    ")
-    elif isinstance(block, Figure):
-        yield from _table(block.table)
-    elif isinstance(block, Table):
-        yield from () if block.aside else _table(block)
+        yield from () if block.aside else _wrapped(block.text, "    ")
+    elif isinstance(block, Examples):
+        yield from _examples(block)
     else:
-        one_each = {each.head: each for each in reversed(block.items)}
-        for each in list(reversed(one_each.values()))[:_FEW]:
-            head = f"e.g. {printable(each.head[:_CELL])}: "
-            yield _cut(f"    {head}{printable(each.text[:_TEXT])}", WIDTH)
+        yield from _table(block.table if isinstance(block, Figure) else block)
+
+
+def _examples(examples: Examples) -> Iterator[str]:
+    """Yield one example of each kind, a line each."""
+    first = {each.head: each for each in reversed(examples.items)}
+    for each in list(reversed(first.values()))[:_FEW]:
+        head = f"e.g. {printable(each.head[:_CELL])}: "
+        yield _cut(f"    {head}{printable(each.text[:_TEXT])}", WIDTH)
 
 
 def _table(table: Table) -> Iterator[str]:
     """Yield a table in columns; the last one, where it is text, has the rest of the line."""
-    listed = (table.columns, *table.rows[:_MOST])
+    brief = min(table.brief, _MOST)
+    if not brief:
+        return
+    listed = (table.columns, *table.rows[:brief])
     cells = [[printable(_cut(each)) for each in row] for row in listed]
     wide = _widths(table, cells)
     for number, row in enumerate(cells, -1):
         start = "  ! " if number in table.strong else "    "
         yield from _row(table, row, wide, start)
-    left = max(table.all, len(table.rows)) - min(len(table.rows), _MOST)
+    left = max(table.all, len(table.rows)) - min(len(table.rows), brief)
     if left > 0:
         yield f"    and {count(left)} more"
 
@@ -163,16 +172,15 @@ def _table(table: Table) -> Iterator[str]:
 def _widths(table: Table, cells: list[list[str]]) -> list[int]:
     """Return how wide each column is: the widest give way, but no number is ever cut."""
     columns = list(zip(*cells, strict=True))
-    wide = [min(_CELL, max(map(len, column))) for column in columns]
     least = [
-        max(map(len, column[1:]), default=0) if table.is_number(number) else _LEAST
+        max(map(_columns, column[1:]), default=0) if table.is_number(number) else _LEAST
         for number, column in enumerate(columns)
     ]
+    wide = [min(_CELL, max(map(_columns, column))) for column in columns]
+    wide = [max(each, least[n]) if table.is_number(n) else each for n, each in enumerate(wide)]
     room = WIDTH - 4 - 2 * (len(wide) - 1)
-    while sum(wide) > room:
+    while sum(wide) > room and any(map(int.__gt__, wide, least)):
         give = max(range(len(wide)), key=lambda n: wide[n] if wide[n] > least[n] else 0)
-        if wide[give] <= least[give]:
-            break
         wide[give] -= 1
     if not table.is_number(len(wide) - 1):
         wide[-1] = max(wide[-1], room - sum(wide[:-1]))
@@ -184,10 +192,11 @@ def _row(table: Table, row: list[str], wide: list[int], start: str) -> Iterator[
     if table.is_number(len(row) - 1):
         lines = [row[-1]]
     for number, each in enumerate([*row[:-1], lines[0]]):
-        place = str.rjust if table.is_number(number) else str.ljust
-        start += place(_cut(each, wide[number]), wide[number]) + "  "
+        said = _narrow(each, wide[number])
+        blank = " " * (wide[number] - _columns(said))
+        start += f"{blank}{said}  " if table.is_number(number) else f"{said}{blank}  "
     yield start.rstrip()
-    indent = " " * (len(start) - 2 - wide[-1])
+    indent = " " * (_columns(start) - 2 - wide[-1])
     yield from (f"{indent}{line}" for line in lines[1:])
 
 
@@ -197,6 +206,23 @@ def _wrapped(text: str, indent: str) -> Iterator[str]:
     yield from textwrap.wrap(
         words, WIDTH, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
     )
+
+
+def _columns(text: str) -> int:
+    """Return how many columns a text takes: two for a wide character, none for a mark."""
+    if text.isascii():
+        return len(text)
+    return sum(2 if east_asian_width(each) in "WF" else not combining(each) for each in text)
+
+
+def _narrow(text: str, most: int) -> str:
+    """Return as much of a text as has room in so many columns."""
+    if _columns(text) <= most:
+        return text
+    kept = text[:most]
+    while _columns(kept) >= most:
+        kept = kept[:-1]
+    return f"{kept}…"
 
 
 def _cut(text: str, most: int = _VALUE) -> str:
