@@ -242,20 +242,31 @@ def test_a_cut_tail_is_named() -> None:
 def test_examples_are_failed_rows_of_their_slice() -> None:
     """Three at most, each of the slice and failed, the same ones in any order."""
     slices = Slices()
-    rows = [row({"text": f"word{n}", "label": "ab"[n % 2]}, cluster="c") for n in range(60)]
+    rows = [row({"text": f"word{n}", "label": "ab"[n % 2]}) for n in range(60)]
     fates = ["failed" if n % 3 else "accepted" for n in range(60)]
     for each, fate in zip(rows, fates, strict=True):
         slices.add(each, fate)  # type: ignore[arg-type]
     shown = []
     for order in (range(60), reversed(range(60))):
-        examples = weakness.Examples(slices, frozenset({("label", "a"), ("cluster", rows[4].id)}))
+        examples = weakness.Examples(slices, frozenset({("label", "a")}))
         for n in order:
             examples.add((rows[n], fates[n], "why"))  # type: ignore[arg-type]
         shown.append(examples.of(("label", "a")))
-        assert examples.text(("cluster", rows[4].id)) == "word4"
     assert shown[0] == shown[1] and len(shown[0]) == 3
     allowed = {rows[n].id for n in range(60) if n % 3 and n % 2 == 0}
     assert {each["id"] for each in shown[0]} <= allowed
+
+
+def test_clusters_and_prompts_have_names_that_people_read() -> None:
+    """A cluster is named by its first row, a prompt by its text once it has rows enough."""
+    slices = Slices()
+    first = row({"prompt": "how much", "completion": "9"})
+    for n in range(25):
+        one = row({"prompt": "how much", "completion": f"{n}"}, prompt="hash", cluster=first.id)
+        slices.add(one, "accepted")
+    assert slices.named == {("prompt", "hash"): "how much", ("cluster", first.id): "how much"}
+    shown = weakness.inherited(slices)["accept"]
+    assert [each["text"] for each in shown if each["field"] == "cluster"] == ["how much"]
 
 
 def test_tokens_stay_within_their_limit(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -100,10 +100,10 @@ def _candidates(
         for line in read_evidence(policy.evidence):
             evidence.add(line)
     if policy.candidates:
-        source = rows_of(io, policy.candidates)
+        source = failing = rows_of(io, policy.candidates)
         rows: Iterable[Row] = source
     else:
-        source, rows = _recorded(io, folder, verify)
+        source, rows, failing = _recorded(io, folder, verify)
     slices, accounts = Slices(policy.slice, texts), _Accounts(audits)
     unknown = 0
     for each in judged(rows, evidence):
@@ -115,7 +115,7 @@ def _candidates(
     if not slices.whole.rows:
         raise NotShown("no row among the candidates says whether it passed")
     examples = Examples(slices, looked_for(slices), io.options.seed, texts)
-    for each in judged(source, evidence):
+    for each in judged(failing, evidence):
         if each is not None:
             examples.add(each)
     io.sources.append(source)
@@ -123,8 +123,10 @@ def _candidates(
     return Gathered({**found, "unknown": unknown}, slices, accounts.found())
 
 
-def _recorded(io: Session, folder: str, verify: Manifest | None) -> tuple[Source, Iterator[Row]]:
-    """Return the rows that the manifest of verify names: its output and its rejects."""
+def _recorded(
+    io: Session, folder: str, verify: Manifest | None
+) -> tuple[Source, Iterator[Row], Source]:
+    """Return the files of verify, the rows of its output and rejects, and its rejects alone."""
     if verify is None:
         raise NotShown(NO_RUN)
     outputs = streams(verify, "outputs", "output")
@@ -133,7 +135,8 @@ def _recorded(io: Session, folder: str, verify: Manifest | None) -> tuple[Source
         raise NotShown("verify kept no rejects: run it with --rejects FILE, or name --candidates")
     named = [*outputs, *rejects]
     source = rows_of(io, [located(each, folder) for each in named])
-    return source, unchanged(source, named)
+    paths = source.paths[len(outputs) :]
+    return source, unchanged(source, named), rows_of(io, paths) if paths else source
 
 
 class _Accounts:
