@@ -32,7 +32,7 @@ def test_it_ends_as_it_should(played: tuple[Path, Done]) -> None:
     text = done.out.decode()
     assert text.count("exit code 3") == 2
     assert text.count("STOP: ") == 2
-    assert text.count("PASS: ") == 2  # at the gate, and in the report
+    assert text.count("PASS: ") == 3  # at the gate, and of verdict and audit in the report
     for stopped in ("weak", "agreed"):
         assert not (folder / f"{stopped}.audited.jsonl").exists()
         assert not (folder / f"{stopped}.certificate.json").exists()

@@ -71,6 +71,9 @@ def gather(
     duplicates = _duplicates(io, folder, last(past, "dedupe"))
     if duplicates is not None:
         found.accounts["duplicates"] = duplicates
+    flags = _flags(last(past, "scan"), found.accounts.get("rejected"))
+    if flags is not None:
+        found.accounts["flags"] = flags
     found.inherited["excludes"] = excludes(audit_of(past))
     found.inherited["checks"] = [
         *of_gold(verify),
@@ -198,6 +201,23 @@ def _duplicates(io: Session, folder: str, dedupe: Manifest | None) -> Account | 
             account.hits[name] += record_of(row.raw).get("reason") in DUPLICATES
     except NotShown:
         return None
+    return account
+
+
+def _flags(scan: Manifest | None, verified: Account | None) -> Account | None:
+    """Return how many rows of each source scan's findings are about, of those that it read.
+
+    A row of several findings counts for each of them, up to the rows that there are.
+    """
+    if scan is None:
+        return None
+    account = Account("flags of scan")
+    if verified is not None and scan["rows_in"] == verified.rows.total() - verified.hits.total():
+        account.rows = verified.rows - verified.hits
+    for each in scan["findings"].get("findings", ()):
+        account.hits.update(each.get("sources", {}))
+    for name, rows in account.rows.items():
+        account.hits[name] = min(account.hits[name], rows)
     return account
 
 
