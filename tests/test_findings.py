@@ -129,6 +129,16 @@ def test_a_missing_stage_breaks_the_link_behind_it() -> None:
     assert list(links(past, [{**ROWS[0], "sha256": "q"}]))[-1]["read"] == "not shown"
 
 
+def test_only_an_audit_may_read_rejects() -> None:
+    """What a stage threw away may be audited; a stage that goes on with it breaks the chain."""
+    past = manifests()
+    past[1]["outputs"].append({"path": "bad", "sha256": "r", "rows": 1, "role": "rejects"})
+    past[2]["inputs"][0] |= {"path": "bad", "sha256": "r", "rows": 1}
+    assert "no stage here wrote bad" in list(links(past))[1]["why"]
+    past[2]["stage"] = "audit-draw"
+    assert list(links(past))[1]["read"] == "shown"
+
+
 # --- what verify said -------------------------------------------------------------------
 
 
