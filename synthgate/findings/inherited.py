@@ -17,7 +17,7 @@ from synthgate.findings import Found
 from synthgate.findings.slices import LENGTH, SHOWN_FROM, TOKEN, Count, Fate, Name, Slices
 from synthgate.findings.texts import Texts, reader
 from synthgate.rows import Row, lot
-from synthgate.stats.compare import design_effect, holm, less_often, more_often, wilson
+from synthgate.stats.compare import design_effect, holm, more_often, wilson
 
 FEW = SHOWN_FROM  # rows below which a slice is not tested, and below which its rest is not
 ALPHA = 0.05
@@ -164,6 +164,7 @@ def _rate(count: Count) -> Found:
 
 def _tails(slices: Slices) -> Iterator[Found]:
     """Yield, for each field, whether verify accepts its rare values less than the others."""
+    effect = _effect(slices)
     for name, counts in slices.counts.items():
         if name in (*_NOT_FIELDS, "source", "generator") or len(counts) < 3:
             continue
@@ -171,7 +172,7 @@ def _tails(slices: Slices) -> Iterator[Found]:
         if tail.rows < FEW or whole.rows - tail.rows < FEW:
             continue
         others = (whole.accepted - tail.accepted) / (whole.rows - tail.rows)
-        chance = less_often(tail.accepted, tail.rows, whole.accepted, whole.rows)
+        chance = _chance(_refused(tail), _refused(whole), effect)
         cut = chance < ALPHA
         told = _rate(tail)
         yield {
@@ -195,6 +196,11 @@ def _tail(counts: Iterable[Count]) -> tuple[Count, Count]:
             break
         taken.append(each)
     return _sum(taken), whole
+
+
+def _refused(count: Count) -> Count:
+    """Return the count with what was not accepted for what failed."""
+    return Count(count.rows, count.rows - count.accepted, count.accepted)
 
 
 def _sum(counts: Iterable[Count]) -> Count:
