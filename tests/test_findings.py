@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from synthgate.errors import BadLine
 from synthgate.findings import inherited as weakness
 from synthgate.findings.chain import links
 from synthgate.findings.collapse import collapse, point
@@ -172,6 +173,32 @@ def test_a_row_says_what_became_of_it() -> None:
 def test_only_the_last_key_of_a_line_is_its_record(raw: bytes) -> None:
     """What stands inside of a row or in its text is not taken for why it was dropped."""
     assert record_of(raw) == {}
+
+
+@given(st.dictionaries(st.text(max_size=9), st.text(max_size=9) | st.integers(), max_size=4))
+def test_a_reject_reads_the_same_on_the_fast_way(value: dict[str, Any]) -> None:
+    """A line as a stage writes it gives the row that the general way gives for the same object."""
+    for name in ("_synthgate", "_reject"):
+        value.pop(name, None)
+    raw = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
+    one = read(raw, "f", 1, Stamp(source="s").provenance)
+    line = reject_line(Decision(one, "fail:x", 'a "quoted" ,"_reject":{} thing'), "verify")
+    slow = line.replace(b',"_reject":{"file"', b', "_reject":{"file"', 1)
+    found = [read(each, "f", 1, Stamp().provenance) for each in (line, slow)]
+    assert line != slow and found[0].raw == line
+    assert len({(each.payload, each.provenance, json.dumps(each.value)) for each in found}) == 1
+    assert found[0].payload == raw and found[0].provenance == one.provenance
+
+
+@pytest.mark.parametrize(
+    "record",
+    [b'{"reason":"x"}', b'{"line":1}', b'{"reason":"x","line":1', b'{"reason":"x","reason":1}'],
+)
+def test_a_line_that_only_looks_like_a_reject_is_none(record: bytes) -> None:
+    """A record that lacks its keys, is no JSON or has a key twice is a bad line, fast or not."""
+    line = splice(b'{"a":1}', row({"a": 1}).provenance)
+    with pytest.raises(BadLine):
+        read(line[:-1] + b',"_reject":' + record + b"}", "f", 1, Stamp().provenance)
 
 
 def test_evidence_is_held_up_to_a_limit() -> None:
