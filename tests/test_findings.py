@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from synthgate.errors import BadLine
 from synthgate.findings import inherited as weakness
 from synthgate.findings.chain import links
 from synthgate.findings.collapse import collapse, point
@@ -129,6 +130,16 @@ def test_a_missing_stage_breaks_the_link_behind_it() -> None:
     assert list(links(past, [{**ROWS[0], "sha256": "q"}]))[-1]["read"] == "not shown"
 
 
+def test_only_an_audit_may_read_rejects() -> None:
+    """What a stage threw away may be audited; a stage that goes on with it breaks the chain."""
+    past = manifests()
+    past[1]["outputs"].append({"path": "bad", "sha256": "r", "rows": 1, "role": "rejects"})
+    past[2]["inputs"][0] |= {"path": "bad", "sha256": "r", "rows": 1}
+    assert "no stage here wrote bad" in list(links(past))[1]["why"]
+    past[2]["stage"] = "audit-draw"
+    assert list(links(past))[1]["read"] == "shown"
+
+
 # --- what verify said -------------------------------------------------------------------
 
 
@@ -162,6 +173,32 @@ def test_a_row_says_what_became_of_it() -> None:
 def test_only_the_last_key_of_a_line_is_its_record(raw: bytes) -> None:
     """What stands inside of a row or in its text is not taken for why it was dropped."""
     assert record_of(raw) == {}
+
+
+@given(st.dictionaries(st.text(max_size=9), st.text(max_size=9) | st.integers(), max_size=4))
+def test_a_reject_reads_the_same_on_the_fast_way(value: dict[str, Any]) -> None:
+    """A line as a stage writes it gives the row that the general way gives for the same object."""
+    for name in ("_synthgate", "_reject"):
+        value.pop(name, None)
+    raw = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
+    one = read(raw, "f", 1, Stamp(source="s").provenance)
+    line = reject_line(Decision(one, "fail:x", 'a "quoted" ,"_reject":{} thing'), "verify")
+    slow = line.replace(b',"_reject":{"file"', b', "_reject":{"file"', 1)
+    found = [read(each, "f", 1, Stamp().provenance) for each in (line, slow)]
+    assert line != slow and found[0].raw == line
+    assert len({(each.payload, each.provenance, json.dumps(each.value)) for each in found}) == 1
+    assert found[0].payload == raw and found[0].provenance == one.provenance
+
+
+@pytest.mark.parametrize(
+    "record",
+    [b'{"reason":"x"}', b'{"line":1}', b'{"reason":"x","line":1', b'{"reason":"x","reason":1}'],
+)
+def test_a_line_that_only_looks_like_a_reject_is_none(record: bytes) -> None:
+    """A record that lacks its keys, is no JSON or has a key twice is a bad line, fast or not."""
+    line = splice(b'{"a":1}', row({"a": 1}).provenance)
+    with pytest.raises(BadLine):
+        read(line[:-1] + b',"_reject":' + record + b"}", "f", 1, Stamp().provenance)
 
 
 def test_evidence_is_held_up_to_a_limit() -> None:
@@ -242,20 +279,31 @@ def test_a_cut_tail_is_named() -> None:
 def test_examples_are_failed_rows_of_their_slice() -> None:
     """Three at most, each of the slice and failed, the same ones in any order."""
     slices = Slices()
-    rows = [row({"text": f"word{n}", "label": "ab"[n % 2]}, cluster="c") for n in range(60)]
+    rows = [row({"text": f"word{n}", "label": "ab"[n % 2]}) for n in range(60)]
     fates = ["failed" if n % 3 else "accepted" for n in range(60)]
     for each, fate in zip(rows, fates, strict=True):
         slices.add(each, fate)  # type: ignore[arg-type]
     shown = []
     for order in (range(60), reversed(range(60))):
-        examples = weakness.Examples(slices, frozenset({("label", "a"), ("cluster", rows[4].id)}))
+        examples = weakness.Examples(slices, frozenset({("label", "a")}))
         for n in order:
             examples.add((rows[n], fates[n], "why"))  # type: ignore[arg-type]
         shown.append(examples.of(("label", "a")))
-        assert examples.text(("cluster", rows[4].id)) == "word4"
     assert shown[0] == shown[1] and len(shown[0]) == 3
     allowed = {rows[n].id for n in range(60) if n % 3 and n % 2 == 0}
     assert {each["id"] for each in shown[0]} <= allowed
+
+
+def test_clusters_and_prompts_have_names_that_people_read() -> None:
+    """A cluster is named by its first row, a prompt by its text once it has rows enough."""
+    slices = Slices()
+    first = row({"prompt": "how much", "completion": "9"})
+    for n in range(25):
+        one = row({"prompt": "how much", "completion": f"{n}"}, prompt="hash", cluster=first.id)
+        slices.add(one, "accepted")
+    assert slices.named == {("prompt", "hash"): "how much", ("cluster", first.id): "how much"}
+    shown = weakness.inherited(slices)["accept"]
+    assert [each["text"] for each in shown if each["field"] == "cluster"] == ["how much"]
 
 
 def test_tokens_stay_within_their_limit(monkeypatch: pytest.MonkeyPatch) -> None:

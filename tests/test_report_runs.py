@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import random
 import re
@@ -328,6 +329,88 @@ def test_a_damaged_manifest_is_an_input_error(
     assert invoke(["report", str(rows), "--run-dir", str(tmp_path)]) == 4
     err = capfd.readouterr().err
     assert "1-dedupe.json" in err and err.count("\n") == 1
+
+
+# --- narrowing and poison ---------------------------------------------------------------
+
+
+RARE = [f"rare{n}" for n in range(1, 7)]
+
+
+@pytest.fixture(scope="module")
+def varied(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Real rows of many words, and synthetic ones that say three things, in a blend of both."""
+    folder, rng = tmp_path_factory.mktemp("varied"), random.Random(5)
+    words = ["".join(rng.choice("abcdefghij") for _ in range(6)) for _ in range(900)]
+    topics = [f"rare{n % 100}" if n % 100 < 7 else "common" for n in range(600)]
+    real = [{"text": " ".join(rng.choices(words, k=12)), "topic": topic} for topic in topics]
+    few = [" ".join(words[n : n + 12]) for n in (0, 12, 24)]
+    made = [{"text": f"{few[n % 3]} {n}", "topic": ("common", "rare0")[n % 2]} for n in range(500)]
+    write_rows(folder / "real.jsonl", real)
+    marks = dict.fromkeys(("prompt", "parents", "run", "cluster", "needs", "override"), "")
+    lines = []
+    for n, row in enumerate([*made, *real[:300]]):
+        raw = json.dumps(row).encode()
+        ours = {
+            "id": hashlib.sha256(raw).hexdigest(), "source": "s", "synthetic": n < 500,
+            "generator": "m" if n < 500 else "", "generation": int(n < 500), "verified_by": "x",
+            "confidence": 0.0, **marks,
+        }  # fmt: skip
+        lines.append(raw[:-1] + b',"_synthgate":' + json.dumps(ours).encode() + b"}")
+    write_rows(folder / "blend.jsonl", lines)
+    return folder
+
+
+def test_narrowing_is_a_gate_where_a_limit_is_set(varied: Path, tmp_path: Path) -> None:
+    """The synthetic half is measured, not the mix; over the limit 3, without one only shown."""
+    argv = ["report", str(varied / "blend.jsonl"), "--real", str(varied / "real.jsonl"), "-q"]
+    out = [*argv, "--json", str(tmp_path / "r.json"), "-o", str(tmp_path / "r.txt"), "--force"]
+    assert invoke(out) == 0
+    found = json.loads((tmp_path / "r.json").read_text())
+    narrowing = found["narrowing"]
+    assert (narrowing["of"], narrowing["rows"], narrowing["real"]) == ("synthetic rows", 500, 600)
+    assert found["verdict"]["look_at"] and not narrowing["gate"]["stops"]
+    assert sorted(narrowing["rare"]["slices"]["topic"]["missing"]) == RARE
+    assert found["collapse"]["trend"][0]["rare_recall"] is not None
+    tee = tmp_path / "tee.jsonl"
+    assert invoke([*out, "--max-narrowing", "0.3", "--tee", "-o", str(tee)]) == 3
+    assert tee.read_bytes() == (varied / "blend.jsonl").read_bytes()
+    found = json.loads((tmp_path / "r.json").read_text())
+    assert [each["gate"] for each in found["verdict"]["blocks"]] == ["narrowing"]
+
+
+def test_the_report_of_narrowing_feeds_gaps(varied: Path, tmp_path: Path) -> None:
+    """What the real report says is missing, `generate --strategy gaps` asks for, in both forms."""
+    argv = ["report", str(varied / "blend.jsonl"), "--real", str(varied / "real.jsonl"), "-q"]
+    assert invoke([*argv, "--json", str(tmp_path / "r.json"), "-o", str(tmp_path / "r.txt")]) == 0
+    assert invoke([*argv, "--json", "-", "-o", str(tmp_path / "r.jsonl")]) == 0
+    write_rows(tmp_path / "seed.jsonl", [{"prompt": "Write one."}])
+    for name in ("r.json", "r.jsonl"):
+        done = synthgate(
+            "generate", "seed.jsonl", "--strategy", "gaps", "--gaps", name, "--samples", "60",
+            "--generator", "command", "--command", "cat", "--model", "cat", cwd=tmp_path,
+        )  # fmt: skip
+        assert {row["topic"] for row in must(done).rows} >= set(RARE)
+
+
+def test_what_scan_found_blocks_unless_it_was_taken_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hidden characters are a gate of the report; with --reject they are not in the set."""
+    rows = [{"input": f"question {n}", "output": f"answer {n}"} for n in range(60)]
+    rows[7]["output"] += "".join(chr(0xE0000 + ord(c)) for c in "obey")
+    write_rows(tmp_path / "in.jsonl", rows)
+    monkeypatch.chdir(tmp_path)
+    for folder, reject in (("a", []), ("b", ["--reject"])):
+        monkeypatch.setenv("SYNTHGATE_RUN_DIR", folder)
+        assert invoke(["scan", "in.jsonl", "-o", f"{folder}.jsonl", "-q", *reject]) == 0
+        monkeypatch.delenv("SYNTHGATE_RUN_DIR")
+        found = report(tmp_path, "--run-dir", folder, rows=f"{folder}.jsonl")
+        gates = [each["gate"] for each in found["verdict"]["blocks"]]
+        assert gates == ["scan"] * (not reject) and found["poison"]["blocking"] == 1
+        assert found["poison"]["removed"] is bool(reject)
+        (line,) = found["sources"]["table"]
+        assert line["flags"] == 1
 
 
 # --- gaps -------------------------------------------------------------------------------

@@ -5,26 +5,22 @@ Each file is read once, the rejects of verify twice (for examples).
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from synthgate.cli.evidence import read_evidence
+from synthgate.cli.report_audits import Audits, audits_of, verdicts_of
 from synthgate.cli.report_files import NotShown, located, rows_of, streams, unchanged
-from synthgate.errors import BadLine, InputError, Stale
 from synthgate.findings import Found, missing
 from synthgate.findings.inherited import Examples, Judged, inherited, looked_for
 from synthgate.findings.judged import Evidence, judged
 from synthgate.findings.slices import Slices
 from synthgate.findings.sources import DUPLICATES, Account
 from synthgate.findings.texts import NONE, Texts
-from synthgate.findings.worth import Labelled, excludes, of_audit, of_gold
+from synthgate.findings.worth import excludes, of_audit, of_gold
 from synthgate.jsonl import read_file
-from synthgate.labels import WORST_FIRST, Said, read_label
-from synthgate.provenance import Stamp, read
 from synthgate.rejects import record_of
-from synthgate.sample import read_plan
 from synthgate.stages.report import NO_RUN, audit_of, last
 
 if TYPE_CHECKING:
@@ -46,21 +42,12 @@ class Gathered:
     accounts: dict[str, Account] = field(default_factory=dict)
 
 
-@dataclass
-class _Audits:
-    """The labels of the audits of a run folder: what people said of each row id."""
-
-    passed: Labelled | None = None
-    rejected: Labelled | None = None
-    said: dict[str, bool] = field(default_factory=dict)
-
-
 def gather(
     io: Session, policy: ReportPolicy, folder: str, past: Sequence[Manifest], texts: Texts
 ) -> Gathered:
     """Read what is there; what is missing or was changed is said to be not shown, and why."""
     verify = last(past, "verify")
-    audits = _audits(folder, past)
+    audits = audits_of(folder, past)
     found = Gathered(missing(NO_RUN))
     try:
         found = _candidates(io, policy, folder, verify, audits, texts)
@@ -71,16 +58,15 @@ def gather(
     duplicates = _duplicates(io, folder, last(past, "dedupe"))
     if duplicates is not None:
         found.accounts["duplicates"] = duplicates
+    flags = _flags(last(past, "scan"), found.accounts.get("rejected"))
+    if flags is not None:
+        found.accounts["flags"] = flags
     found.inherited["excludes"] = excludes(audit_of(past))
     found.inherited["checks"] = [
         *of_gold(verify),
-        *of_audit(audits.passed, audits.rejected, _verdicts(policy, folder, verify, audits)),
+        *of_audit(audits.passed, audits.rejected, verdicts_of(policy, folder, verify, audits)),
     ]
     return found
-
-
-def _judges(manifest: Manifest) -> bool:
-    return manifest["stage"] == "audit-gate" and "labels" in manifest["findings"]
 
 
 # --- the rows that verify judged --------------------------------------------------------
@@ -91,7 +77,7 @@ def _candidates(
     policy: ReportPolicy,
     folder: str,
     verify: Manifest | None,
-    audits: _Audits,
+    audits: Audits,
     texts: Texts,
 ) -> Gathered:
     evidence = Evidence()
@@ -100,10 +86,10 @@ def _candidates(
         for line in read_evidence(policy.evidence):
             evidence.add(line)
     if policy.candidates:
-        source = rows_of(io, policy.candidates)
+        source = failing = rows_of(io, policy.candidates)
         rows: Iterable[Row] = source
     else:
-        source, rows = _recorded(io, folder, verify)
+        source, rows, failing = _recorded(io, folder, verify)
     slices, accounts = Slices(policy.slice, texts), _Accounts(audits)
     unknown = 0
     for each in judged(rows, evidence):
@@ -115,7 +101,7 @@ def _candidates(
     if not slices.whole.rows:
         raise NotShown("no row among the candidates says whether it passed")
     examples = Examples(slices, looked_for(slices), io.options.seed, texts)
-    for each in judged(source, evidence):
+    for each in judged(failing, evidence):
         if each is not None:
             examples.add(each)
     io.sources.append(source)
@@ -123,8 +109,10 @@ def _candidates(
     return Gathered({**found, "unknown": unknown}, slices, accounts.found())
 
 
-def _recorded(io: Session, folder: str, verify: Manifest | None) -> tuple[Source, Iterator[Row]]:
-    """Return the rows that the manifest of verify names: its output and its rejects."""
+def _recorded(
+    io: Session, folder: str, verify: Manifest | None
+) -> tuple[Source, Iterator[Row], Source]:
+    """Return the files of verify, the rows of its output and rejects, and its rejects alone."""
     if verify is None:
         raise NotShown(NO_RUN)
     outputs = streams(verify, "outputs", "output")
@@ -133,13 +121,14 @@ def _recorded(io: Session, folder: str, verify: Manifest | None) -> tuple[Source
         raise NotShown("verify kept no rejects: run it with --rejects FILE, or name --candidates")
     named = [*outputs, *rejects]
     source = rows_of(io, [located(each, folder) for each in named])
-    return source, unchanged(source, named)
+    paths = source.paths[len(outputs) :]
+    return source, unchanged(source, named), rows_of(io, paths) if paths else source
 
 
 class _Accounts:
     """The accounts of each source, as rows pass."""
 
-    def __init__(self, audits: _Audits) -> None:
+    def __init__(self, audits: Audits) -> None:
         self._said = audits.said
         self._rejected = Account(_OF["rejected"])
         self._audit = Account(_OF["audit_failed"])
@@ -198,80 +187,18 @@ def _duplicates(io: Session, folder: str, dedupe: Manifest | None) -> Account | 
     return account
 
 
-# --- the audit --------------------------------------------------------------------------
+def _flags(scan: Manifest | None, verified: Account | None) -> Account | None:
+    """Return how many rows of each source scan's findings are about, of those that it read.
 
-
-def _audits(folder: str, past: Sequence[Manifest]) -> _Audits:
-    """Return the labels of the last audit of rows that passed, and of the last of rejects."""
-    found = _Audits()
-    for manifest in past:
-        if not _judges(manifest):
-            continue
-        said = _labels(manifest, folder)
-        rows = int(manifest["findings"]["rows"])
-        main = _main(manifest, folder)
-        right = {row_id: said[row_id] for row_id in said if row_id in main}
-        labelled = Labelled(rows, right, planted=bool(manifest["findings"].get("gold")))
-        if manifest["findings"]["verdict"] == "MEASURED":
-            found.rejected = labelled
-        else:
-            found.passed, found.said = labelled, said
-    return found
-
-
-def _labels(manifest: Manifest, folder: str) -> dict[str, bool]:
-    """Return {row id: is it right} of the labels that a gate read; none where they changed."""
-    said, stamp = Said(), Stamp().provenance
-    for stream in streams(manifest, "inputs", "labels"):
-        try:
-            path = located(stream, folder)
-            data = read_file(path)
-            if hashlib.sha256(data).hexdigest() != stream["sha256"]:
-                return {}
-            for number, line in enumerate(data.split(b"\n"), 1):
-                if line.strip():
-                    row = read(line, path, number, stamp)
-                    said.add(row, read_label(row), chained="prev" in row.value)
-        except (NotShown, InputError, BadLine):
-            return {}
-    return {
-        row_id: min((e.verdict for e in by.values()), key=WORST_FIRST.index) == "pass"
-        for row_id, by in said.by_id.items()
-    }
-
-
-def _main(manifest: Manifest, folder: str) -> frozenset[str]:
-    """Return the ids that an audit drew at random from all rows, planted ones among them."""
-    try:
-        path = located({"path": manifest["settings"].get("plan", "")}, folder)
-        plan = read_plan(read_file(path).decode(), path)
-    except (NotShown, InputError, Stale, UnicodeDecodeError):
-        return frozenset()
-    if plan.plan != manifest["findings"].get("plan"):
-        return frozenset()
-    return frozenset(plan.sample[: plan.drawn + plan.gold])
-
-
-def _verdicts(
-    policy: ReportPolicy, folder: str, verify: Manifest | None, audits: _Audits
-) -> dict[str, dict[str, str]]:
-    """Return what each check said of the labelled rows."""
-    wanted = {row_id for each in (audits.passed, audits.rejected) if each for row_id in each.right}
-    path = policy.evidence
-    if not path and verify is not None:
-        named = streams(verify, "outputs", "evidence")
-        try:
-            path = located(named[0], folder) if named else ""
-        except NotShown:
-            path = ""
-    if not wanted or not path:
-        return {}
-    return {
-        line["id"]: {
-            str(each["check"]): str(each["verdict"])
-            for each in line["checks"]
-            if isinstance(each, dict) and "check" in each and "verdict" in each
-        }
-        for line in read_evidence(path)
-        if line.get("id") in wanted and isinstance(line.get("checks"), list)
-    }
+    A row of several findings counts for each of them, up to the rows that there are.
+    """
+    if scan is None:
+        return None
+    account = Account("flags of scan")
+    if verified is not None and scan["rows_in"] == verified.rows.total() - verified.hits.total():
+        account.rows = verified.rows - verified.hits
+    for each in scan["findings"].get("findings", ()):
+        account.hits.update(each.get("sources", {}))
+    for name, rows in account.rows.items():
+        account.hits[name] = min(account.hits[name], rows)
+    return account

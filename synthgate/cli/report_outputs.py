@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Sequence
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from synthgate.findings import Found
@@ -97,8 +96,12 @@ class Outputs:
 
 
 def _html(found: Found) -> str:
-    return str(import_module("synthgate.render.report_html").html(found))
+    from synthgate.render.report_html import html
+
+    return html(found)
 
 
 def _markdown(found: Found) -> str:
-    return str(import_module("synthgate.render.report_markdown").markdown(found))
+    from synthgate.render.report_markdown import markdown
+
+    return markdown(found)

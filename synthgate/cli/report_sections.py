@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from importlib import import_module
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -50,15 +49,16 @@ def narrowing_of(io: Session, policy: ReportPolicy, tally: Tally, texts: Texts) 
     real = _real(io, policy, texts)
     if not len(real) or not len(tally.sample):
         return missing("there are no rows to compare")
-    measures = import_module("synthgate.measures.narrowing")
+    from synthgate.measures import Sample
+    from synthgate.measures.narrowing import narrowing
+
     names = sorted(tally.slices.seen)
-    sides = [
-        measures.Sample([_text(row, policy.on) for row in each], _values(each, names))
+    rows, known = (
+        Sample([_text(row, policy.on) for row in each], _values(each, names))
         for each in (tally.sample, real)
-    ]
-    found: Found = measures.narrowing(
-        *sides, str(io.options.seed), limit=policy.max_narrowing or None
     )
+    limit = policy.max_narrowing or None
+    found = narrowing(rows, known, str(io.options.seed), limit=limit)
     return {**found, "on": policy.on, "of": tally.sampled, "sampled": tally.sample.cut}
 
 

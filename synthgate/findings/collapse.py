@@ -81,7 +81,7 @@ def point(run: str, found: Mapping[str, Any], entropy: float | None) -> Found:
 def _rare(narrowing: Mapping[str, Any]) -> float | None:
     """Return the recall of rare slices, that of rare words where no slices are known."""
     rare = narrowing.get("rare") or {}
-    slices = list((rare.get("slices") or {}).values())
+    slices = [each for each in (rare.get("slices") or {}).values() if each.get("real")]
     parts = slices or ([rare["words"]] if rare.get("words") else [])
     real = sum(int(each.get("real", 0)) for each in parts)
     recalled = sum(int(each.get("recalled", 0)) for each in parts)

@@ -14,15 +14,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from synthgate.findings import Found
-from synthgate.findings.slices import LENGTH, TOKEN, Count, Fate, Name, Slices
+from synthgate.findings.slices import LENGTH, SHOWN_FROM, TOKEN, Count, Fate, Name, Slices
 from synthgate.findings.texts import Texts, reader
 from synthgate.rows import Row, lot
-from synthgate.stats.compare import design_effect, holm, less_often, more_often, wilson
+from synthgate.stats.compare import design_effect, holm, more_often, wilson
 
-FEW = 20  # rows below which a slice is not tested, and below which its rest is not
+FEW = SHOWN_FROM  # rows below which a slice is not tested, and below which its rest is not
 ALPHA = 0.05
 SHOWN, ACCEPTS, EXAMPLES = 20, 60, 3
-_TEXT, _WHY, _NAME = 400, 200, 120  # characters of an example, and of a name for an id
+_TEXT, _WHY = 400, 200  # characters of an example
 _TAIL = 0.2  # share of rows in the rarest values of a field, which are its tail
 _NOT_FIELDS = (TOKEN, "prompt")
 
@@ -116,9 +116,8 @@ def inherited(slices: Slices, examples: Examples | None = None) -> Found:
         told["examples"] = examples.of(each.name) if examples else []
         shown.append(told)
     accept = _accept(slices)[:ACCEPTS]
-    if examples is not None:
-        for told in (*shown, *accept):
-            told["text"] = examples.text((told["field"], told["value"]))
+    for told in (*shown, *accept):
+        told["text"] = slices.named.get((told["field"], told["value"]), "")
     return {
         "shown": True,
         "rows": whole.rows,
@@ -165,6 +164,7 @@ def _rate(count: Count) -> Found:
 
 def _tails(slices: Slices) -> Iterator[Found]:
     """Yield, for each field, whether verify accepts its rare values less than the others."""
+    effect = _effect(slices)
     for name, counts in slices.counts.items():
         if name in (*_NOT_FIELDS, "source", "generator") or len(counts) < 3:
             continue
@@ -172,7 +172,7 @@ def _tails(slices: Slices) -> Iterator[Found]:
         if tail.rows < FEW or whole.rows - tail.rows < FEW:
             continue
         others = (whole.accepted - tail.accepted) / (whole.rows - tail.rows)
-        chance = less_often(tail.accepted, tail.rows, whole.accepted, whole.rows)
+        chance = _chance(_refused(tail), _refused(whole), effect)
         cut = chance < ALPHA
         told = _rate(tail)
         yield {
@@ -198,6 +198,11 @@ def _tail(counts: Iterable[Count]) -> tuple[Count, Count]:
     return _sum(taken), whole
 
 
+def _refused(count: Count) -> Count:
+    """Return the count with what was not accepted for what failed."""
+    return Count(count.rows, count.rows - count.accepted, count.accepted)
+
+
 def _sum(counts: Iterable[Count]) -> Count:
     total = Count()
     for each in counts:
@@ -217,10 +222,9 @@ def _of_tail(name: str, rate: float, others: float, *, cut: bool) -> str:
 
 @dataclass
 class Examples:
-    """Three failed rows of each wanted slice (those with the smallest lots), and names for ids.
+    """Three failed rows of each wanted slice: those with the smallest lots.
 
-    Filled in a second pass over the rows that were counted. The `cluster` of a row is the id of
-    another, and `prompt` a hash: people are shown their text.
+    Filled in a second pass over the rows that failed.
     """
 
     slices: Slices
@@ -228,12 +232,10 @@ class Examples:
     seed: int | str = 0
     texts: Texts = field(default_factory=lambda: reader({}))
     _held: dict[Name, list[tuple[int, str, Found]]] = field(default_factory=dict)
-    _named: dict[Name, str] = field(default_factory=dict)
 
     def add(self, judged: Judged) -> None:
         """Look at a row; only one that failed can be an example."""
         row, fate, why = judged
-        self._name(row)
         if fate != "failed":
             return
         drawn = lot(self.seed, row.id)
@@ -246,12 +248,6 @@ class Examples:
                 held.sort(key=lambda each: each[:2])
                 del held[EXAMPLES:]
 
-    def _name(self, row: Row) -> None:
-        for name in (("cluster", row.id), ("prompt", row.provenance.prompt)):
-            if name in self.wanted and name not in self._named:
-                prompt, response = self.texts(row.value)
-                self._named[name] = (prompt or response)[:_NAME]
-
     def _shown(self, row: Row, why: str) -> Found:
         prompt, response = self.texts(row.value)
         text = "\n".join(filter(None, (prompt[:_TEXT], response[:_TEXT])))
@@ -261,15 +257,10 @@ class Examples:
         """Return the examples of a slice."""
         return [shown for _, _, shown in self._held.get(name, ())]
 
-    def text(self, name: Name) -> str:
-        """Return what a cluster or a prompt is about, "" for any other slice."""
-        return self._named.get(name, "")
-
 
 def looked_for(slices: Slices) -> frozenset[Name]:
-    """Return the slices that a report shows: weak ones, and those whose accept rate it names."""
-    names = [each.name for each in weak(slices)[0][:SHOWN]]
-    return frozenset([*names, *((e["field"], e["value"]) for e in _accept(slices)[:ACCEPTS])])
+    """Return the slices that a report shows as weak."""
+    return frozenset(each.name for each in weak(slices)[0][:SHOWN])
 
 
 # --- the focus of an audit --------------------------------------------------------------

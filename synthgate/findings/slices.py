@@ -4,9 +4,10 @@ A slice is what rows have in common: a field (`label` and the like, and fields t
 for), `source`, `generator`, `prompt`, `cluster`, the `length` of the response, a `token` of the
 prompt. One level: slices are not crossed.
 
-Memory: about 150 bytes a value. Of values of a field, 100,000 are counted and the others not; of
-tokens, 200,000: where there are more, those that are seen least are forgotten again and again, and
-a token may then be counted short by as many rows as there were such rounds.
+Memory: about 150 bytes a value, and a line of text for each cluster. Of values of a field, 100,000
+are counted and the others not; of tokens, 200,000: where there are more, those that are seen least
+are forgotten again and again, and a token may then be counted short by as many rows as there were
+such rounds.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ OF_ROW = ("source", "generator", "cluster", "prompt")
 FOCUSABLE = ("source", "generator", "cluster")
 TOKEN, LENGTH = "token", "length"
 _MOST, _TOKENS = 100_000, 200_000
+_NAME = 120  # characters
+SHOWN_FROM = 20  # rows below which a slice is not tested
 Name = tuple[str, str]
 
 
@@ -42,6 +45,9 @@ class Count:
         self.accepted += fate == "accepted"
 
 
+_NONE = Count()
+
+
 @dataclass
 class Slices:
     """The slices of rows, and what became of the rows in them."""
@@ -54,6 +60,8 @@ class Slices:
     """Fields of which not all values are counted."""
     taken: set[str] = field(default_factory=set)
     """Names of ours that are fields of the rows, too."""
+    named: dict[Name, str] = field(default_factory=dict)
+    """What a `cluster` (the id of its first row) or a `prompt` (a hash) is about."""
     _rounds: int = 0
 
     def __post_init__(self) -> None:
@@ -66,6 +74,7 @@ class Slices:
         self.taken.update(name for name in FOCUSABLE if name in row.value)
         for name, value in self.plain(row):
             self._count(name, value, fate)
+        self._name(row)
         tokens = self.counts[TOKEN]
         for word in self.tokens(row):
             count = tokens.get(word)
@@ -98,6 +107,17 @@ class Slices:
         """Return the words of a row's prompt, of its response where it has none."""
         prompt, response = self.texts(row.value)
         return words_of(prompt or response)
+
+    def _name(self, row: Row) -> None:
+        """Take down what the row's cluster or prompt is about, where it is the first to say so."""
+        said, wanted = row.provenance, []
+        if said.cluster and said.cluster == row.id:
+            wanted.append(("cluster", said.cluster))
+        if said.prompt and self.counts["prompt"].get(said.prompt, _NONE).rows == SHOWN_FROM:
+            wanted.append(("prompt", said.prompt))
+        for name in wanted if len(self.named) < _MOST else ():
+            prompt, response = self.texts(row.value)
+            self.named.setdefault(name, (prompt or response)[:_NAME])
 
     def _count(self, name: str, value: str, fate: Fate) -> None:
         counts = self.counts.setdefault(name, {})

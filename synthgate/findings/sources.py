@@ -73,7 +73,7 @@ def _line(
 ) -> Found:
     def of(check: str, *, all_rows: bool = False) -> int | None:
         account = accounts.get(check)
-        if account is None or name not in account.rows:
+        if account is None or not (name in account.rows or name in account.hits):
             return None
         return (account.rows if all_rows else account.hits)[name]
 

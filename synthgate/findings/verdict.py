@@ -18,7 +18,7 @@ def verdict(found: Mapping[str, Any]) -> Found:
     are not shown; `PASS` only where they are. What a gate said is repeated here, not judged anew:
     the exit codes are those with which the gates themselves end.
     """
-    blocks, lacks = list(_blocks(found)), list(_lacks(found))
+    blocks, lacks, signs = list(_blocks(found)), list(_lacks(found)), list(_signs(found))
     unseen = [name for name in _LOOKS if not (found.get(name) or {}).get("shown")]
     word = "STOP" if blocks else "NOT SHOWN" if lacks else "PASS"
     return {
@@ -26,7 +26,8 @@ def verdict(found: Mapping[str, Any]) -> Found:
         "blocks": blocks,
         "missing": lacks,
         "not_looked_at": unseen,
-        "words": _words(word, blocks, lacks, unseen),
+        "look_at": signs,
+        "words": " ".join([_words(word, blocks, lacks, unseen), *_beside(signs)]),
     }
 
 
@@ -40,9 +41,8 @@ def _blocks(found: Mapping[str, Any]) -> Iterator[Found]:
     if gate.get("stops"):
         yield _block("narrowing", GateStop.exit_code, gate.get("words", ""))
     poison = found.get("poison") or {}
-    if poison.get("blocking"):
-        count = poison["blocking"]
-        words = f"{count:,} finding{'s' * (count != 1)} of scan must not be trained on"
+    if poison.get("blocking") and not poison.get("removed"):
+        words = f"{_count(poison['blocking'], 'finding')} of scan must not be trained on"
         yield _block("scan", GateStop.exit_code, words)
 
 
@@ -63,15 +63,43 @@ def _lacks(found: Mapping[str, Any]) -> Iterator[Found]:
             yield {"what": f"chain: {link['stage']}", "words": link["why"]}
 
 
+def _signs(found: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what no gate stops, and a person should look at."""
+    measures = (found.get("narrowing") or {}).get("measures") or ()
+    if narrower := sum(bool(each.get("narrower")) for each in measures):
+        yield f"{narrower} of {len(measures)} measures are narrower than real data"
+    inherited = found.get("inherited") or {}
+    if weak := inherited.get("found"):
+        yield f"{_count(weak, 'slice')} fail verification more often than the rest"
+    if cut := [each["field"] for each in inherited.get("tails") or () if each.get("cut")]:
+        yield f"the checks cut the tail of {', '.join(cut)}"
+    table = (found.get("sources") or {}).get("table") or ()
+    if suspicious := sum(bool(each.get("suspicious")) for each in table):
+        yield f"{_count(suspicious, 'source')} stand out"
+    for each in (found.get("independence") or {}).get("checks") or ():
+        if each["verdict"] == "same lineage":
+            yield f"{each['check']} is of the lineage of what it judges"
+            return
+
+
+def _beside(signs: list[str]) -> Iterator[str]:
+    if signs:
+        yield f"Look at: {'; '.join(signs)}."
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'s' * (number != 1)}"
+
+
 def _words(word: str, blocks: list[Found], lacks: list[Found], unseen: list[str]) -> str:
     if word == "STOP":
         said = blocks[0]
-        more = f" {len(blocks) - 1} more gate(s) block." if len(blocks) > 1 else ""
+        more = f" So does {', '.join(each['gate'] for each in blocks[1:])}." if blocks[1:] else ""
         text = f"The gate {said['gate']} blocks (exit code {said['exit_code']}): {said['words']}"
         return f"{text.rstrip('.')}.{more}"
     if word == "NOT SHOWN":
         said = lacks[0]
-        more = f" {len(lacks) - 1} more things are not shown." if len(lacks) > 1 else ""
+        more = f" Not shown, too: {', '.join(e['what'] for e in lacks[1:4])}." if lacks[1:] else ""
         return f"No gate blocks, but it is not shown that the set is good: {said['words']}.{more}"
     left = f" Not looked at: {', '.join(unseen)}." if unseen else ""
     return (

@@ -60,13 +60,20 @@ def report(
         "inherited": sections.get("inherited") or missing(NO_RUN),
         "collapse": {},
         "sources": sources(tally.fields["source"], accounts or {}),
-        "poison": {"shown": True, **scan["findings"]} if scan else missing(NO_SCAN),
+        "poison": _poison(scan),
         "drift": missing("no earlier report: name --against REPORT.json"),
     }
     now = point(run, found, entropy(tally.sample))
     found["collapse"] = collapse(tally.generations, now, earlier, blend)
     found["verdict"] = verdict(found)
     return found
+
+
+def _poison(scan: Mapping[str, Any] | None) -> Found:
+    """Return what scan found; `removed` says that it took the rows of blocking findings out."""
+    if scan is None:
+        return missing(NO_SCAN)
+    return {"shown": True, "removed": bool(scan["settings"].get("reject")), **scan["findings"]}
 
 
 def audit_of(manifests: Sequence[Mapping[str, Any]]) -> Found | None:

@@ -38,11 +38,6 @@ def more_often(hits: int, of: int, all_hits: int, all_of: int) -> float:
     return min(1.0, total)
 
 
-def less_often(hits: int, of: int, all_hits: int, all_of: int) -> float:
-    """Return how likely a part of `of` would hold `hits` or fewer by chance (Fisher's test)."""
-    return more_often(of - hits, of, all_of - all_hits, all_of)
-
-
 def _ways(of: int, taken: int) -> float:
     return lgamma(of + 1) - lgamma(taken + 1) - lgamma(of - taken + 1)
 
