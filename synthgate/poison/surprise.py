@@ -17,11 +17,13 @@ _WORDS = 5  # of an answer; shorter ones say too little
 _WEIGHT = 5.0  # of single words beside pairs
 
 
-def surprise(here: Texts, real: Texts, words: int) -> Array:
-    """Return which candidates are more surprising than nearly all real rows."""
+def surprise(here: Texts, real: Texts, half: Array, words: int) -> Array:
+    """Return which candidates are more surprising than nearly all real rows.
+
+    `half` says of which real texts the model learns; `words` is the size of the vocabulary.
+    """
     import numpy as np
 
-    half = np.arange(len(real)) % 2 == 0
     model = _Model(real.only(half), words)
     natural = model.bits(real.only(~half))[~half]
     natural = natural[natural > 0]
@@ -30,11 +32,11 @@ def surprise(here: Texts, real: Texts, words: int) -> Array:
     return model.bits(here) > np.quantile(natural, NATURAL)
 
 
-def surprising(here: Texts, real: Texts, words: int) -> Iterator[Finding]:
+def surprising(here: Texts, real: Texts, half: Array, words: int) -> Iterator[Finding]:
     """Yield one finding with the surprising rows, if there are any."""
     import numpy as np
 
-    rows = np.flatnonzero(surprise(here, real, words))
+    rows = np.flatnonzero(surprise(here, real, half, words))
     if len(rows):
         share = len(rows) / len(here)
         text = f"{share:.2%} of the rows, naturally {1 - NATURAL:.1%}: more bits a word than usual"

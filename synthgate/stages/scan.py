@@ -192,7 +192,8 @@ class _Tests:
     def _surprise(self) -> Iterator[Finding]:
         if self._wants("surprise"):
             here, real = self.here.said(), self.real.said()
-            for each in surprising(here, real, len(self.names)):
+            half = self.real.folds(2)[self.real.unit_of()] == 0
+            for each in surprising(here, real, half, len(self.names)):
                 self._sign("surprise", each.rows)
                 yield each
 
