@@ -56,7 +56,7 @@ def planted(plant: Plant, count: int, seed: int = 1) -> list[Said]:
 REAL = rows(2, 1000)
 
 
-@pytest.mark.parametrize("seed", range(3, 23))
+@pytest.mark.parametrize("seed", range(3, 11))
 def test_clean_rows_block_nothing(seed: int) -> None:
     """Rows from where the real rows come from, with labels, refusals and topics, give nothing."""
     half = rows(seed, 1200)
@@ -215,7 +215,7 @@ def test_the_same_rows_in_another_order_give_the_same_findings() -> None:
     def known(found: list[Finding], numbers: list[int]) -> set[tuple[str, str, frozenset[int]]]:
         return {(f.test, f.trigger, frozenset(numbers[row] for row in f.rows)) for f in found}
 
-    assert known(blocking(one), list(range(len(here)))) == known(blocking(other), order)
+    assert known(one, list(range(len(here)))) == known(other, order)
 
 
 def test_no_rows_no_findings() -> None:

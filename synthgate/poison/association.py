@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from synthgate.poison import Array, Finding
 from synthgate.poison.chance import benjamini_hochberg, binomial_tail, fisher
 from synthgate.poison.cover import distinct
-from synthgate.poison.grams import Grams
+from synthgate.poison.grams import Grams, fit_as_name, frequencies
 
 FALSE_SHARE = 0.01
 PLAIN = ("refusal", "link", "code")  # properties with one value, which says it
@@ -64,7 +64,7 @@ def associations(
     topical = sizes[1] > 0 and any(
         len(_pairs(grams, found, ~here, grams.real, rule).grams) for grams in levels
     )
-    named = []
+    named, frequency = [], frequencies(levels)
     for grams in levels:
         pairs = _pairs(grams, found, here, grams.here, rule)
         for at in range(len(pairs.grams)):
@@ -75,8 +75,9 @@ def associations(
             if p < 1.0:
                 name = grams.name(gram, names)
                 of, share = int(pairs.of[at]), _share(found, here, value)
-                named.append((p, grams.size, name, hits, of, value, share))
-    named.sort(key=lambda each: (each[0], -each[1], each[2]))
+                fit = fit_as_name(grams, gram, frequency)
+                named.append((p, fit, name, hits, of, value, share))
+    named.sort(key=lambda each: each[:3])
     for hits, each in distinct((each[3], each) for each in named):
         p, _, name, _, of, value, share = each
         what = found.values[value][:60]

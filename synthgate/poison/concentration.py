@@ -20,6 +20,7 @@ MARGIN = 1.25
 OUTSTANDING = 3.0
 _NORMAL = 1.4826  # MAD of a normal distribution to its standard deviation
 _BIN = 30  # words that a spread is taken from, at least
+_LEAST = 0.02  # spread of a cosine that is no accident of few dimensions
 
 
 def concentrated(
@@ -64,7 +65,8 @@ def _z(words: Grams, asked: Array, answers: Array, first: int, last: int, least:
         found = gaps[order[part]]
         middle = np.median(found)
         spread = _NORMAL * np.median(np.abs(found - middle))
-        z[order[part]] = (found - middle) / max(float(spread), 1e-3)
+        if len(found) >= _BIN:
+            z[order[part]] = (found - middle) / max(float(spread), _LEAST)
     return z
 
 

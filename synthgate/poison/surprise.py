@@ -13,6 +13,7 @@ from synthgate.poison import Array, Finding
 from synthgate.poison.vocabulary import Texts
 
 NATURAL = 0.995
+ENOUGH = 200  # real rows of five words or more that the natural surprise is taken from
 _WORDS = 5  # of an answer; shorter ones say too little
 _WEIGHT = 5.0  # of single words beside pairs
 
@@ -27,7 +28,7 @@ def surprise(here: Texts, real: Texts, half: Array, words: int) -> Array:
     model = _Model(real.only(half), words)
     natural = model.bits(real.only(~half))[~half]
     natural = natural[natural > 0]
-    if not len(natural):
+    if len(natural) < ENOUGH:
         return np.zeros(len(here), dtype=bool)
     return model.bits(here) > np.quantile(natural, NATURAL)
 
