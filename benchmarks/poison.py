@@ -6,8 +6,9 @@
     python benchmarks/poison.py speed               100,000 rows of about 150 characters
 
 The data lie in ../shared/data. clinc150 is the corpus that the tests were built on: real utterances
-with made-up answers. The docstrings of the standard library and gsm8k were looked at once, at the
-end. Every draw is a hash of the seed.
+with made-up answers. On the docstrings of the standard library a first rule for associations gave
+false alarms and was replaced. gsm8k was looked at when everything was fixed. Every draw is a hash
+of the seed.
 """
 
 from __future__ import annotations

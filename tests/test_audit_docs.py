@@ -1,4 +1,4 @@
-"""`docs/audit.md`, `docs/blend.md` and `docs/scan.md` cannot drift: their examples run and print what they show."""
+"""Pages of documents cannot drift: their examples run and print what they show."""
 
 from __future__ import annotations
 

@@ -19,6 +19,7 @@ from synthgate.poison.chance import (
     benjamini_hochberg,
     binomial_tail,
     fisher,
+    least_unproven,
     wilson,
 )
 from synthgate.poison.cover import distinct
@@ -152,6 +153,21 @@ def test_wilson() -> None:
     """The interval of 5 of 100 is the published one, and none of none says nothing."""
     assert wilson(5, 100) == pytest.approx((0.02154, 0.11175), abs=1e-4)
     assert wilson(0, 0) == (0.0, 1.0)
+
+
+@given(st.lists(st.integers(1, 6), max_size=6), st.integers(2, 6), st.integers(1, 6))
+def test_what_is_expected_unseen_is_exact(sizes: list[int], here: int, real: int) -> None:
+    """The least count is the first at which q / (1 - q), in exact fractions, fits the risk."""
+
+    def unseen(size: int) -> Fraction:
+        q = Fraction(comb(here, size), comb(here + real, size) or 1)
+        return q / (1 - q) if q < 1 else Fraction(10**12)
+
+    sizes = [size for size in sizes if size <= here + real]
+    wanted = next(
+        count for count in range(2, 9) if sum(unseen(s) for s in sizes if s >= count) <= 0.25
+    )
+    assert least_unproven(np.array(sizes, dtype=int), here, real, 0.25 + 1e-12, 2) == wanted
 
 
 # --- new phrases ------------------------------------------------------------------------

@@ -172,7 +172,7 @@ class _Tests:
         answers = joined([side.first_answers() for side in (self.here, self.real)])
         yield from concentrated(
             words, vectors(asked, projection), vectors(answers, projection), self.names,
-            self.here.units, self.policy.min_rows,
+            self.here.units, self.policy.min_rows, self.policy.risk,
         )  # fmt: skip
 
     def _labels(self, levels: Sequence[Grams]) -> Iterator[Finding]:
