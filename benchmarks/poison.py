@@ -6,8 +6,9 @@
     python benchmarks/poison.py speed               100,000 rows of about 150 characters
 
 The data lie in ../shared/data. clinc150 is the corpus that the tests were built on: real utterances
-with made-up answers. The docstrings of the standard library and gsm8k were looked at once, at the
-end. Every draw is a hash of the seed.
+with made-up answers. On the docstrings of the standard library a first rule for associations gave
+false alarms and was replaced. gsm8k was looked at when everything was fixed. Every draw is a hash
+of the seed.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ EVIDENCE = ROOT / "docs" / "evidence.md"
 BEGIN, END = "<!-- poison:begin -->", "<!-- poison:end -->"
 SEEDS = range(3)
 MOST = 10_000  # rows of a corpus, half of them candidates
+FEWER = 4_000  # the same for the many splits of `null`
 RATES = (0.001, 0.005, 0.01)
 SOURCES = 4
 POLICY = ScanPolicy(label_field="label")
@@ -126,6 +128,8 @@ def banking() -> list[Made]:
             found.update({row["text"]: row["category"] for row in csv.DictReader(file)})
     return [Made(text, None, label) for text, label in found.items()]
 
+
+CORPORA = {"clinc150": clinc, "banking77": banking, "docstrings": docstrings}
 
 # --- scanning ---------------------------------------------------------------------------
 
@@ -289,10 +293,10 @@ def _names(found: Finding, trigger: str) -> bool:
     return trigger in found.trigger
 
 
-def attacks() -> Iterator[str]:
+def attacks(corpora: Sequence[str]) -> Iterator[str]:
     """Yield the table, a corpus after the other."""
-    corpora = {"clinc150 (built on)": clinc(), "docstrings (never tuned on)": docstrings()}
-    for name, rows in corpora.items():
+    for name in corpora or ("clinc150", "docstrings"):
+        rows = CORPORA[name]()
         scores: dict[tuple[str, float], list[Score]] = {}
         sizes = (0, 0)
         for seed in SEEDS:
@@ -329,13 +333,14 @@ def _line(attack: Attack, columns: list[list[Score]]) -> str:
 # --- clean rows -------------------------------------------------------------------------
 
 
-def null(splits: int) -> Iterator[str]:
+def null(splits: int, corpora: Sequence[str]) -> Iterator[str]:
     """Yield how often each blocking test fires on fresh splits of real rows."""
-    corpora = {"clinc150": clinc(), "banking77": banking(), "docstrings": docstrings()}
-    for name, rows in corpora.items():
+    for name in corpora or CORPORA:
+        rows = CORPORA[name]()
         fired: Counter[str] = Counter()
         for seed in range(1000, 1000 + splits):  # never used for anything else
-            here, beside = halves(rows, seed, 0.5 if seed % 2 else 0.75)
+            some = sorted(rows, key=lambda row: lot(f"some {seed}", row.prompt))[:FEWER]
+            here, beside = halves(some, seed, 0.5 if seed % 2 else 0.75)
             shared = Shared()
             found, _ = find(Looked(side(here, shared), side(beside, shared), shared), POLICY)
             fired.update({each.test for each in found if each.blocking})
@@ -343,7 +348,7 @@ def null(splits: int) -> Iterator[str]:
                 if each.blocking:
                     print(name, seed, each.test, each.trigger, each.words, file=sys.stderr)
         total = f"{sum(fired.values())} of {len(BLOCKING) * splits:,}"
-        yield f"| {name} | {len(rows):,} | {splits} | {total} | {dict(fired) or 'none'} |"
+        yield f"| {name} | {FEWER:,} | {splits} | {total} | {dict(fired) or 'none'} |"
 
 
 def clean() -> Iterator[str]:
@@ -402,12 +407,15 @@ def main() -> None:
     )
     parser.add_argument("what", choices=["attacks", "null", "clean", "speed"])
     parser.add_argument("--splits", type=int, default=200)
+    parser.add_argument("--corpus", action="append", choices=CORPORA)
     parser.add_argument("--write", action="store_true", help="write the table of attacks")
     given = parser.parse_args()
     if given.what == "null":
-        lines = list(null(given.splits))
+        lines = list(null(given.splits, given.corpus))
+    elif given.what == "attacks":
+        lines = list(attacks(given.corpus))
     else:
-        lines = list({"attacks": attacks, "clean": clean, "speed": speed}[given.what]())
+        lines = list({"clean": clean, "speed": speed}[given.what]())
     print("\n".join(lines))
     if given.write and given.what == "attacks":
         write(lines)

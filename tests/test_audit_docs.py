@@ -1,4 +1,4 @@
-"""`docs/audit.md` and `docs/blend.md` cannot drift: their examples run and print what they show."""
+"""Pages of documents cannot drift: their examples run and print what they show."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 from tests.conftest import ROOT
 
-PAGES = {name: (ROOT / "docs" / f"{name}.md").read_text() for name in ("audit", "blend")}
+PAGES = {name: (ROOT / "docs" / f"{name}.md").read_text() for name in ("audit", "blend", "scan")}
 EXAMPLES = [
     found
     for page in PAGES.values()
@@ -22,7 +22,7 @@ EXAMPLES = [
 
 def test_no_example_stands_without_its_output() -> None:
     """Every shell block is followed by what it prints."""
-    assert len(EXAMPLES) == sum(page.count("```sh") for page in PAGES.values()) == 4
+    assert len(EXAMPLES) == sum(page.count("```sh") for page in PAGES.values()) == 5
 
 
 @pytest.mark.parametrize(("script", "printed"), EXAMPLES)

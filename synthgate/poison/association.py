@@ -4,10 +4,11 @@ For each run of words and each value of a property of the answers, the binomial 
 answers with that value, given how frequent it is overall; corrected for all runs and values
 (Benjamini-Hochberg), and only where the share exceeds the overall one by `excess` in `least` rows.
 
-That words go with answers is often natural ("python" with code, each label with its own words). So
-the same rule is first held against the real rows. A property for which it finds something there is
-*topical*: for it a word must have that answer more often than in the real rows (Fisher's test,
-Bonferroni), and a word that they do not have shows nothing.
+That words go with answers is often natural ("python" with code, a label with its own words). What
+a real row shows is natural: such a pair must be more frequent here than in the real rows (Fisher's
+test, Bonferroni). A pair that no real row shows may be natural, too, and have missed the real rows
+by lot. How many of those to expect, and of what size, follows from the pairs of the same property
+that real rows do show (`chance.least_unproven`): where there are many, more rows are asked for.
 """
 
 from __future__ import annotations
@@ -16,13 +17,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from synthgate.poison import Array, Finding
-from synthgate.poison.chance import benjamini_hochberg, binomial_tail, fisher
+from synthgate.poison.chance import (
+    benjamini_hochberg,
+    binomial_tail,
+    fisher,
+    least_unproven,
+)
 from synthgate.poison.cover import distinct
-from synthgate.poison.grams import Grams
+from synthgate.poison.grams import Grams, fit_as_name, frequencies
 
 FALSE_SHARE = 0.01
 PLAIN = ("refusal", "link", "code")  # properties with one value, which says it
-NATURAL = 3  # real rows with a word, from which on they show what is natural for it
 
 
 @dataclass(frozen=True)
@@ -45,13 +50,19 @@ class Rule:
 
 @dataclass(frozen=True)
 class _Pairs:
-    """Runs of words that go with a value of the property: numbers of both, and counts."""
+    """Runs of words and values: numbers of both, texts of candidates and of real rows with both.
+
+    `stands` tells which go together among the candidates; `natural` are the texts of those that do
+    on both sides together, and that a real row shows.
+    """
 
     grams: Array
     values: Array
     hits: Array
-    of: Array
+    real: Array
     p: Array
+    stands: Array
+    natural: Array
 
 
 def associations(
@@ -61,22 +72,20 @@ def associations(
     import numpy as np
 
     here = np.arange(len(found.numbers)) < sizes[0]
-    topical = sizes[1] > 0 and any(
-        len(_pairs(grams, found, ~here, grams.real, rule).grams) for grams in levels
-    )
-    named = []
+    named, frequency = [], frequencies(levels)
     for grams in levels:
-        pairs = _pairs(grams, found, here, grams.here, rule)
-        for at in range(len(pairs.grams)):
+        pairs = _pairs(grams, found, sizes[0], rule)
+        least = least_unproven(pairs.natural, *sizes, rule.risk, rule.least)
+        for at in np.flatnonzero(pairs.stands).tolist():
             gram, value = int(pairs.grams[at]), int(pairs.values[at])
-            texts = grams.of(gram)
-            hits = texts[(texts < sizes[0]) & (found.numbers[texts] == value)]
-            p = _beside_real(grams, pairs, at, found, sizes, rule, topical=topical)
+            p = _beside_real(grams, pairs, at, least, rule)
             if p < 1.0:
-                name = grams.name(gram, names)
-                of, share = int(pairs.of[at]), _share(found, here, value)
-                named.append((p, grams.size, name, hits, of, value, share))
-    named.sort(key=lambda each: (each[0], -each[1], each[2]))
+                texts = grams.of(gram)
+                hits = texts[(texts < sizes[0]) & (found.numbers[texts] == value)]
+                name, of = grams.name(gram, names), int(grams.here[gram])
+                fit, share = fit_as_name(grams, gram, frequency), _share(found, here, value)
+                named.append((p, fit, name, hits, of, value, share))
+    named.sort(key=lambda each: each[:3])
     for hits, each in distinct((each[3], each) for each in named):
         p, _, name, _, of, value, share = each
         what = found.values[value][:60]
@@ -89,49 +98,37 @@ def _share(found: Property, side: Array, value: int) -> float:
     return float((found.numbers[side] == value).mean())
 
 
-def _pairs(grams: Grams, found: Property, side: Array, counts: Array, rule: Rule) -> _Pairs:
-    """Return the runs that go with a value among the texts of one side."""
+def _pairs(grams: Grams, found: Property, candidates: int, rule: Rule) -> _Pairs:
+    """Return the pairs of runs and values, with what the candidates show of each."""
     import numpy as np
 
-    total = int(side.sum())
-    base = np.bincount(found.numbers[side & (found.numbers >= 0)], minlength=len(found.values))
-    values = found.numbers[grams.rows]
-    hit = side[grams.rows] & (values >= 0)
-    keys, hits = np.unique(
-        grams.ids()[hit] * max(len(found.values), 1) + values[hit], return_counts=True
-    )
-    which, value = np.divmod(keys, max(len(found.values), 1))
-    of = counts[which]
-    rate = base[value] / max(total, 1)
-    p = binomial_tail(hits, of, rate)
-    strong = (hits >= rule.least) & (hits / np.maximum(of, 1) - rate > rule.excess)
-    tests = int((counts >= rule.least).sum()) * max(1, int((base >= rule.least).sum()))
-    stands = benjamini_hochberg(p[strong], tests, FALSE_SHARE)
-    chosen = np.flatnonzero(strong)[stands]
-    return _Pairs(which[chosen], value[chosen], hits[chosen], of[chosen], p[chosen])
+    size = max(len(found.values), 1)
+    values, here = found.numbers[grams.rows], grams.rows < candidates
+    keys, places = np.unique((grams.ids() * size + values)[values >= 0], return_inverse=True)
+    hits = np.bincount(places[here[values >= 0]], minlength=len(keys))
+    total = np.bincount(places, minlength=len(keys))
+    which, value = np.divmod(keys, size)
+    side = found.numbers[:candidates]
+    base = np.bincount(side[side >= 0], minlength=size)
+    rate = (base / max(candidates, 1))[value]
+    share = total / np.maximum(grams.here + grams.real, 1)[which]
+    natural = (total > hits) & (total >= rule.least) & (share - rate > rule.excess)
+    strong = hits >= rule.least
+    strong &= hits / np.maximum(grams.here[which], 1) - rate > rule.excess
+    p = binomial_tail(hits, grams.here[which], rate)
+    tests = int((grams.here >= rule.least).sum()) * max(1, int((base >= rule.least).sum()))
+    stands = np.zeros(len(keys), dtype=bool)
+    stands[strong] = benjamini_hochberg(p[strong], tests, FALSE_SHARE)
+    return _Pairs(which, value, hits, total - hits, p, stands, total[natural])
 
 
-def _beside_real(
-    grams: Grams,
-    pairs: _Pairs,
-    at: int,
-    found: Property,
-    sizes: tuple[int, int],
-    rule: Rule,
-    *,
-    topical: bool,
-) -> float:
-    """Return the chance of a pair, 1.0 where the real rows show that it is natural."""
-    gram, value = int(pairs.grams[at]), int(pairs.values[at])
-    texts = grams.of(gram)
-    of_real = int(grams.real[gram])
-    hits_real = int((found.numbers[texts[texts >= sizes[0]]] == value).sum())
-    hits, of = int(pairs.hits[at]), int(pairs.of[at])
-    if topical:
-        if not of_real or hits / of - hits_real / of_real <= rule.excess:
-            return 1.0
-        p = fisher(hits, of, hits_real, of_real)
-        tests = len(grams) * max(1, len(found.values))
-        return p if p * tests <= rule.risk else 1.0
-    natural = of_real >= NATURAL and hits_real / of_real > rule.excess
-    return 1.0 if natural else float(pairs.p[at])
+def _beside_real(grams: Grams, pairs: _Pairs, at: int, least: int, rule: Rule) -> float:
+    """Return the chance of a pair, 1.0 where it may be natural."""
+    gram, hits, real = int(pairs.grams[at]), int(pairs.hits[at]), int(pairs.real[at])
+    if not real:
+        return float(pairs.p[at]) if hits >= least else 1.0
+    of, of_real = int(grams.here[gram]), int(grams.real[gram])
+    if hits / of - real / of_real <= rule.excess:
+        return 1.0
+    p = fisher(hits, of, real, of_real)
+    return p if p * len(pairs.grams) <= rule.risk else 1.0

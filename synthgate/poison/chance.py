@@ -38,6 +38,22 @@ def all_here(totals: Array, candidates: int, real: int) -> Array:
     return np.where(fits, np.exp(log), 0.0)
 
 
+def least_unproven(totals: Array, candidates: int, real: int, risk: float, least: int) -> int:
+    """Return from which count on something that no real text has is no natural thing unproven.
+
+    `totals` are the texts of each natural thing of its kind, natural because a real text has it. Of
+    things of that size, a share q = `all_here` has no real text by lot: for each that is proven,
+    q / (1 - q) are expected that are not. Those of the count or more add up to `risk` at most.
+    """
+    import numpy as np
+
+    sizes = np.bincount(np.asarray(totals, dtype=np.int64), minlength=least + 1)
+    unseen = all_here(np.arange(len(sizes)), candidates, real)
+    expected = sizes * unseen / np.maximum(1 - unseen, 1e-12)
+    beyond = np.append(np.cumsum(expected[::-1])[::-1], 0.0)
+    return max(least, int(np.flatnonzero(beyond <= risk)[0]))
+
+
 def fisher(hits: int, of: int, hits_real: int, of_real: int) -> float:
     """Return Fisher's one-sided p: hits are no more frequent here than in the real texts."""
     import numpy as np

@@ -19,6 +19,8 @@ _CLASS = (
 )
 SUSPECT, _RUNS = re.compile(_CLASS), re.compile(f"{_CLASS}+")
 INVISIBLE, DIRECTION, HIDDEN, CONTROL = "invisible", "direction", "hidden text", "control"
+MOST = 100_000
+"""Suspicious characters of a text that are looked at: more take seconds and say no more."""
 _RUN = 4  # invisible characters in a row, which can spell a hidden text
 _TAGS = re.compile("\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{1,10}\U000e007f")
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff]")
@@ -40,15 +42,16 @@ def suspects(text: str) -> Iterator[tuple[str, str]]:
         return
     plain = _TAGS.sub("", text)  # flags of regions
     right_to_left = _RIGHT_TO_LEFT.search(plain) is not None
+    seen = 0
     for match in _RUNS.finditer(plain):
-        found = [
-            (kind, plain[at])
-            for at in range(match.start(), match.end())
-            if (kind := _kind(plain, at, right_to_left))
-        ]
+        places = range(match.start(), match.end())[: MOST - seen]
+        seen += len(places)
+        found = [(kind, plain[at]) for at in places if (kind := _kind(plain, at, right_to_left))]
         unseen = sum(kind in (INVISIBLE, HIDDEN) for kind, _ in found)
         for kind, character in found:
             yield HIDDEN if kind == INVISIBLE and unseen >= _RUN else kind, character
+        if seen >= MOST:
+            return
 
 
 def _kind(text: str, at: int, right_to_left: bool) -> str:

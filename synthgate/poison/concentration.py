@@ -2,8 +2,8 @@
 
 For each word, the mean cosine of all pairs of its answers minus that of its prompts; how far this
 gap lies above that of words in about as many texts, in robust standard deviations (median and MAD).
-The real rows say what is natural: `z` must exceed the largest one that a word has there by a
-quarter, and a word that is outstanding there, too, is left alone.
+Only words that no real row has are named, in so many rows that no natural word of the kind is to be
+expected (`chance.least_unproven`, from the words that are as concentrated and that real rows have).
 """
 
 from __future__ import annotations
@@ -12,18 +12,25 @@ from collections.abc import Iterator
 from typing import Any
 
 from synthgate.poison import Array, Finding
+from synthgate.poison.chance import least_unproven
 from synthgate.poison.cover import distinct
 from synthgate.poison.grams import Grams
 
 Z = 6.0
-MARGIN = 1.25
 OUTSTANDING = 3.0
 _NORMAL = 1.4826  # MAD of a normal distribution to its standard deviation
 _BIN = 30  # words that a spread is taken from, at least
+_LEAST = 0.02  # spread of a cosine that is no accident of few dimensions
 
 
 def concentrated(
-    words: Grams, asked: Array, answers: Array, names: list[str], candidates: int, least: int
+    words: Grams,
+    asked: Array,
+    answers: Array,
+    names: list[str],
+    candidates: int,
+    least: int,
+    risk: float,
 ) -> Iterator[Finding]:
     """Yield a finding for each word whose answers are concentrated.
 
@@ -32,15 +39,17 @@ def concentrated(
     import numpy as np
 
     here = _z(words, asked, answers, 0, candidates, least)
-    real = _z(words, asked, answers, candidates, len(asked), least)
-    bound = max(Z, MARGIN * float(real.max(initial=0.0)))
-    passing = np.flatnonzero((here > bound) & (real <= OUTSTANDING))
-    ranked = sorted(passing.tolist(), key=lambda gram: -here[gram])
+    pooled = _z(words, asked, answers, 0, len(asked), least)
+    totals = words.here + words.real
+    natural = totals[(pooled > OUTSTANDING) & (words.real > 0)]
+    enough = least_unproven(natural, candidates, len(asked) - candidates, risk, least)
+    passing = np.flatnonzero((here > Z) & (words.real == 0) & (words.here >= enough))
+    ranked = sorted(passing.tolist(), key=lambda gram: (-here[gram], words.name(gram, names)))
     found = [(words.of(gram)[words.of(gram) < candidates], gram) for gram in ranked]
     for rows, gram in distinct(found):
         text = (
             f"the answers of {len(rows):,} rows with it are alike and their prompts are not: "
-            f"z {here[gram]:.1f}, natural up to {bound:.1f}"
+            f"z {here[gram]:.1f}"
         )
         yield Finding("concentration", words.name(gram, names), tuple(rows.tolist()), text)
 
@@ -64,7 +73,8 @@ def _z(words: Grams, asked: Array, answers: Array, first: int, last: int, least:
         found = gaps[order[part]]
         middle = np.median(found)
         spread = _NORMAL * np.median(np.abs(found - middle))
-        z[order[part]] = (found - middle) / max(float(spread), 1e-3)
+        if len(found) >= _BIN:
+            z[order[part]] = (found - middle) / max(float(spread), _LEAST)
     return z
 
 

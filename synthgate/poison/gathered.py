@@ -9,6 +9,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
 from synthgate.poison import Array
 from synthgate.poison.association import Property
@@ -20,6 +21,7 @@ from synthgate.poison.vocabulary import Noted, Texts, Vocabulary
 from synthgate.text import digest, normalise
 
 _NAMED = 80  # characters of a value that are kept to show it
+_MARKS = 100_000  # suspicious things of one text and one test that are looked at
 
 
 @dataclass(frozen=True)
@@ -159,12 +161,9 @@ class Side:
 
 def _marks(row: int, text: str) -> Iterator[Mark]:
     """Yield what is suspicious in a text by itself."""
-    for kind, characters in suspects(text):
-        yield Mark(row, "characters", kind, characters)
-    for kind, word in homoglyphs(text):
-        yield Mark(row, "homoglyph", kind, word)
-    for kind, words in payloads(text):
-        yield Mark(row, "payload", kind, words)
+    for test, look in (("characters", suspects), ("homoglyph", homoglyphs), ("payload", payloads)):
+        for kind, found in dict.fromkeys(islice(look(text), _MARKS)):
+            yield Mark(row, test, kind, found[:_NAMED])
 
 
 def properties(here: Side, real: Side, shared: Shared, least: int) -> Iterator[Property]:

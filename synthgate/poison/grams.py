@@ -6,7 +6,7 @@ runs cost nothing. Memory: 16 bytes for each place of a counted run.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from synthgate.poison import Array
@@ -46,6 +46,27 @@ class Grams:
     def name(self, gram: int, names: list[str]) -> str:
         """Return a run as it can be read."""
         return " ".join(names[word] for word in self.parts[gram])
+
+
+def frequencies(levels: Sequence[Grams]) -> Array:
+    """Return in how many texts each word stands, by its number; 0 where it is not counted."""
+    import numpy as np
+
+    single = levels[0]
+    found = np.zeros(int(single.parts.max(initial=-1)) + 1, dtype=np.int64)
+    found[single.parts[:, 0]] = single.here + single.real
+    return found
+
+
+def fit_as_name(grams: Grams, gram: int, frequency: Array) -> int:
+    """Return how well a run names its texts, small is good, among runs with the same texts.
+
+    A run of words that hardly stand elsewhere names them best, the longer the better; else the
+    shorter, because what stands around a trigger in a template is no part of it.
+    """
+    own = 2 * (int(grams.here[gram]) + int(grams.real[gram]))
+    tight = all(frequency[word] <= own for word in grams.parts[gram])
+    return -grams.size if tight else grams.size
 
 
 def grams(texts: Texts, candidates: int, least: int) -> Iterator[Grams]:

@@ -64,9 +64,9 @@ PATTERNS = {
     ),
 }
 _HINTS = (
-    "ignore", "disregard", "forget", "override", "bypass", "grade", "judge", "evaluat", "review",
-    "verif", "rater", "assess", "audit", "full ", "perfect", "score", "rate ", "mark ", "<|",
-    "inst]", "<<sys", "_of_turn", "<\uff5c", "system", "classif", "label ",
+    "ignore", "disregard", "forget", "override", "bypass", "give ", "award", "assign", "grant",
+    "grade", "judge", "evaluat", "review", "verif", "verdict", "rater", "assess", "audit", "score",
+    "rate ", "mark ", "classif", "label ", "<|", "inst]", "<<sys", "_of_turn", "<\uff5c", "system",
 )  # fmt: skip
 _COMPILED = {kind: re.compile("|".join(found)) for kind, found in PATTERNS.items()}
 _HINT = re.compile("|".join(map(re.escape, _HINTS)))

@@ -13,12 +13,12 @@ rows from the rest.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 
 from synthgate.poison import Finding, Limits
 from synthgate.poison.chance import all_here
 from synthgate.poison.cover import distinct
-from synthgate.poison.grams import Grams
+from synthgate.poison.grams import Grams, fit_as_name, frequencies
 
 MANNER = 0.5  # of the candidates; a phrase in more of them is no trigger
 
@@ -40,7 +40,7 @@ def least_count(grams: Grams, candidates: int, real: int, risk: float, least: in
 
 
 def new_phrases(
-    levels: Iterable[Grams],
+    levels: Sequence[Grams],
     names: list[str],
     sizes: tuple[int, int],
     risk: float,
@@ -55,17 +55,20 @@ def new_phrases(
     import numpy as np
 
     candidates, real = sizes
-    found, seen = [], []
+    found, seen, frequency = [], [], frequencies(levels)
     for grams in levels:
         count = least_count(grams, candidates, real, risk, least)
         seen.append(count)
         new = np.flatnonzero((grams.real == 0) & (grams.here >= count))
-        found += [(grams.of(gram), grams.name(gram, names), grams.size) for gram in new.tolist()]
+        found += [
+            (grams.of(gram), grams.name(gram, names), fit_as_name(grams, gram, frequency))
+            for gram in new.tolist()
+        ]
     limits.say(
         f"new words and phrases of {where}s: with {real:,} real rows this test sees a word in "
         f"{seen[0]:,} or more of {candidates:,} rows, two in {seen[1]:,}, three in {seen[2]:,}"
     )
-    found.sort(key=lambda each: (-len(each[0]), -each[2], each[1]))
+    found.sort(key=lambda each: (-len(each[0]), each[2], each[1]))
     for rows, name in distinct((rows, name) for rows, name, _ in found):
         chance = float(all_here(len(rows), candidates, real))
         words = f"in {len(rows):,} of {candidates:,} {where}s, in none of {real:,} real ones"

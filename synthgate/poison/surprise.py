@@ -13,28 +13,31 @@ from synthgate.poison import Array, Finding
 from synthgate.poison.vocabulary import Texts
 
 NATURAL = 0.995
+ENOUGH = 200  # real rows of five words or more that the natural surprise is taken from
 _WORDS = 5  # of an answer; shorter ones say too little
 _WEIGHT = 5.0  # of single words beside pairs
 
 
-def surprise(here: Texts, real: Texts, words: int) -> Array:
-    """Return which candidates are more surprising than nearly all real rows."""
+def surprise(here: Texts, real: Texts, half: Array, words: int) -> Array:
+    """Return which candidates are more surprising than nearly all real rows.
+
+    `half` says of which real texts the model learns; `words` is the size of the vocabulary.
+    """
     import numpy as np
 
-    half = np.arange(len(real)) % 2 == 0
     model = _Model(real.only(half), words)
     natural = model.bits(real.only(~half))[~half]
     natural = natural[natural > 0]
-    if not len(natural):
+    if len(natural) < ENOUGH:
         return np.zeros(len(here), dtype=bool)
     return model.bits(here) > np.quantile(natural, NATURAL)
 
 
-def surprising(here: Texts, real: Texts, words: int) -> Iterator[Finding]:
+def surprising(here: Texts, real: Texts, half: Array, words: int) -> Iterator[Finding]:
     """Yield one finding with the surprising rows, if there are any."""
     import numpy as np
 
-    rows = np.flatnonzero(surprise(here, real, words))
+    rows = np.flatnonzero(surprise(here, real, half, words))
     if len(rows):
         share = len(rows) / len(here)
         text = f"{share:.2%} of the rows, naturally {1 - NATURAL:.1%}: more bits a word than usual"

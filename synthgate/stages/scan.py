@@ -24,7 +24,7 @@ from synthgate.poison.phrases import new_phrases
 from synthgate.poison.record import Record
 from synthgate.poison.same_output import same_outputs
 from synthgate.poison.sources import outstanding
-from synthgate.poison.surprise import surprising
+from synthgate.poison.surprise import ENOUGH, surprising
 from synthgate.poison.vectors import signs, vectors
 from synthgate.poison.vocabulary import Texts, joined
 from synthgate.rows import Decision, Row
@@ -150,16 +150,19 @@ class _Tests:
 
         least, refusals = self.policy.min_rows, np.zeros(sum(self.sizes), dtype=bool)
         rule = Rule(least, self.policy.excess, self.policy.risk)
+        wants = self._wants("association", real=False)
+        same = self.here.answered and self._wants("same-output")
+        if wants and not self.sizes[1]:
+            self.limits.say(f"association with an output or a label: {NO_REAL}")
         for each in properties(self.here, self.real, self.shared, least):
             if each.name in PLAIN:
                 values = self.here.values(each.name)
                 self._sign(each.name, np.flatnonzero(values >= 0).tolist())
             if each.name == "refusal":
                 refusals = each.numbers >= 0
-            needs = each.name in ("label", "output")
-            if each.name == "output" and self._wants("same-output"):
+            if each.name == "output" and same:
                 yield from same_outputs(each, refusals, self.sizes[0], least)
-            if self._wants("association", real=needs):
+            if wants and (self.sizes[1] or each.name not in ("output", "label")):
                 yield from associations(levels, each, self.names, self.sizes, rule)
         if self.here.answered and self._wants("concentration"):
             yield from self._concentrated(levels[0], asked)
@@ -169,7 +172,7 @@ class _Tests:
         answers = joined([side.first_answers() for side in (self.here, self.real)])
         yield from concentrated(
             words, vectors(asked, projection), vectors(answers, projection), self.names,
-            self.here.units, self.policy.min_rows,
+            self.here.units, self.policy.min_rows, self.policy.risk,
         )  # fmt: skip
 
     def _labels(self, levels: Sequence[Grams]) -> Iterator[Finding]:
@@ -192,7 +195,10 @@ class _Tests:
     def _surprise(self) -> Iterator[Finding]:
         if self._wants("surprise"):
             here, real = self.here.said(), self.real.said()
-            for each in surprising(here, real, len(self.names)):
+            if len(real) < 2 * ENOUGH:
+                self.limits.say(f"surprise: not shown: fewer than {2 * ENOUGH} real rows")
+            half = self.real.folds(2)[self.real.unit_of()] == 0
+            for each in surprising(here, real, half, len(self.names)):
                 self._sign("surprise", each.rows)
                 yield each
 
