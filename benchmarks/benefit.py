@@ -1,20 +1,21 @@
-"""Does the gate help? One student, trained on real rows, on raw synthetic ones, on what the gate keeps.
+"""Does the gate help? One student learns real rows, raw synthetic ones, and what the gate keeps.
 
---tune   print what every setting gives on validation rows of a seed that is never reported
+--tune   record what every setting gives on validation rows of a seed that is never reported
 """
 
 from __future__ import annotations
 
+import json
 import sys
 import tempfile
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
-from statistics import fmean
 from typing import NamedTuple
 
+from benefit_page import GROUPS, part
 from corpora import Example, Split, load
-from evidence import Result, prove, share, table
+from evidence import RESULTS, Result, prove, save
 from pipeline import Gate, Setting
 from student import Exam
 from world import ATTACKS, World, make
@@ -22,8 +23,11 @@ from world import ATTACKS, World, make
 SEEDS = (0, 1, 2)
 TUNING_SEED = 100
 QUICK_LABELS = 20
-CHOSEN = Setting(top=5, cap=20, fraction=0.5, shortage="repeat")
+TUNING = RESULTS / "tuning.json"
+CHOSEN = Setting(top=3, cap=20, fraction=0.5, shortage="repeat")
+SHIPPED = {"cap": 50, "fraction": 0.5, "shortage": "cap"}
 GRID = [Setting(*each) for each in product((3, 5, 10), (10, 20, 50), (0.5,), ("cap", "repeat"))]
+RESERVE = 0.015  # of the 3 points that a group of labels may lose
 
 
 class Case(NamedTuple):
@@ -33,29 +37,43 @@ class Case(NamedTuple):
     attack: str
 
 
-CASES = (Case("clinc", "token"), Case("clinc", "phrase"), Case("clinc", "clean"), Case("docs", "token"), Case("docs", "phrase"))
+CASES = (
+    Case("clinc", "token"),
+    Case("docs", "phrase"),
+    Case("clinc", "phrase"),
+    Case("clinc", "clean"),
+)
 
 
-def measure(quick: bool) -> Result:
-    """Run every arm of every case and seed."""
-    runs = []
+def measure(quick: bool, output: Path) -> Result:
+    """Run every arm of every case and seed; runs that the output has already are kept."""
+    result = json.loads(output.read_text()) if output.exists() else {"runs": []}
+    result["setting"] = CHOSEN._asdict()
     for case, seed in product(CASES[: 1 if quick else None], SEEDS[: 1 if quick else None]):
+        key = {**case._asdict(), "seed": seed}
+        if any(key.items() <= run.items() for run in result["runs"]):
+            continue
         split = load(case.corpus, seed, QUICK_LABELS if quick else 0)
-        found = dict(graded(split, case, seed))
-        runs.append({**case._asdict(), "seed": seed, "arms": found})
-        print(case, seed, found["real"], found["gate"], file=sys.stderr, flush=True)
-    return {"setting": CHOSEN._asdict(), "runs": runs}
+        result["runs"].append(key | {"arms": dict(graded(split, case, seed, quick))})
+        save(output, result)
+    return result
 
 
-def graded(split: Split, case: Case, seed: int) -> Iterator[tuple[str, Result]]:
+def graded(split: Split, case: Case, seed: int, quick: bool) -> Iterator[tuple[str, Result]]:
     """Yield each arm with what the student that learnt it gets right on test rows."""
     attack = ATTACKS[case.attack]
     world = make(split, attack, seed)
     exam = Exam(split.test, world.groups, attack.put, world.target)
     with tempfile.TemporaryDirectory() as name:
         gate = Gate(Path(name), split, world, CHOSEN)
-        for arm, learnt, numbers, audit in arms(gate, split, world):
-            yield arm, {"rows": len(learnt)} | known(numbers, world) | {"audit": audit} | exam.grade(learnt)
+        for arm, learnt, numbers, audit in arms(gate, split, world, quick):
+            yield (
+                arm,
+                {"rows": len(learnt)}
+                | known(numbers, world)
+                | {"audit": audit}
+                | exam.grade(learnt),
+            )
 
 
 def known(numbers: list[int], world: World) -> Result:
@@ -72,23 +90,40 @@ def known(numbers: list[int], world: World) -> Result:
 Arm = tuple[str, list[Example], list[int], str]
 
 
-def arms(gate: Gate, split: Split, world: World) -> Iterator[Arm]:
+def arms(gate: Gate, split: Split, world: World, quick: bool) -> Iterator[Arm]:
     """Yield (arm, what is learnt, numbers of its rows, verdict of the audit or "")."""
     real = split.real
     raw, numbers = gate.examples("raw"), gate.numbers("raw")
     yield "real", real, [], ""
     yield "raw", raw, numbers, gate.audit("raw")
     yield "raw_real", raw + real, numbers, ""
-    yield "raw_half", raw + [real[n % len(real)] for n in range(len(raw))], numbers, ""
     gate.dedupe()
-    yield "dedupe", *beside(gate, "unique", real)
-    gate.verify()
-    yield "verify", *beside(gate, "verified", real)
-    gate.cap("verified")
+    if not quick:
+        yield "raw_half", raw[: len(real)] + real, numbers[: len(real)], ""
+        yield "dedupe", *beside(gate, "unique", real)
+        gate.verify("unique", "verified")
+        yield "verify", *beside(gate, "verified", real)
+        gate.scan("verified", "screened")
+        yield "scan_late", *beside(gate, "screened", real)
+    gate.scan("unique", "screened")
+    gate.verify("screened", "verified")
+    yield "scan", *beside(gate, "verified", real)
+    gate.cap()
     yield "cap", *beside(gate, "capped", real)
-    yield released(gate, real)
-    clean = [row for row in world.rows if row["n"] in world.right and row["n"] not in world.triggered]
-    yield "oracle", [(row["input"], row["output"]) for row in clean] + real, [row["n"] for row in clean], ""
+    yield "gate", *released(gate, real)
+    if not quick:
+        gate.setting = gate.setting._replace(**SHIPPED)
+        gate.cap()
+        yield "shipped", *released(gate, real)
+    clean = [
+        row for row in world.rows if row["n"] in world.right and row["n"] not in world.triggered
+    ]
+    yield (
+        "oracle",
+        [(row["input"], row["output"]) for row in clean] + real,
+        [row["n"] for row in clean],
+        "",
+    )
 
 
 def beside(gate: Gate, stage: str, real: list[Example]) -> tuple[list[Example], list[int], str]:
@@ -96,51 +131,56 @@ def beside(gate: Gate, stage: str, real: list[Example]) -> tuple[list[Example], 
     return gate.examples(stage) + real, gate.numbers(stage), ""
 
 
-def released(gate: Gate, real: list[Example]) -> Arm:
+def released(gate: Gate, real: list[Example]) -> tuple[list[Example], list[int], str]:
     """Return what audit and blend release; after a STOP the real rows are all there is."""
     verdict = gate.audit("capped")
     if verdict == "STOP":
-        return "gate", real, [], verdict
+        return real, [], verdict
     gate.blend()
-    return "gate", gate.examples("train"), gate.numbers("train"), verdict
+    return gate.examples("train"), gate.numbers("train"), verdict
 
 
 # --- how the setting was chosen ---------------------------------------------------------
 
 
-def tune() -> None:
-    """Print what each setting of the grid gives on validation rows."""
+def tune() -> Result:
+    """Return what each setting of the grid gives on validation rows; scan has no setting here."""
     split = load("clinc", TUNING_SEED)
     world = make(split, ATTACKS["token"], TUNING_SEED)
     exam = Exam(split.val, world.groups, ATTACKS["token"].put, world.target)
-    print("real only", exam.grade(split.real), flush=True)
     with tempfile.TemporaryDirectory() as name:
-        before = None
+        grid, before = [], None
         for setting in GRID:
             gate = Gate(Path(name), split, world, setting)
             if not before:
                 gate.dedupe()
             if not before or before.top != setting.top:
-                gate.verify()
+                gate.verify("unique", "verified")
             if not before or before[:2] != setting[:2]:
-                gate.cap("verified")
+                gate.cap()
                 gate.audit("capped")
-            before = setting
             gate.blend()
-            learnt = gate.examples("train")
-            print(tuple(setting), len(learnt), exam.grade(learnt), flush=True)
+            learnt, before = gate.examples("train"), setting
+            grid.append(setting._asdict() | {"rows": len(learnt)} | exam.grade(learnt))
+    return {"seed": TUNING_SEED, "real": exam.grade(split.real), "grid": grid}
 
 
-# --- the page ---------------------------------------------------------------------------
-
-
-def render(result: Result) -> str:
-    """Return the part of the page."""
-    return ""
+def choose(tuning: Result) -> Setting:
+    """Return the most accurate setting that the attack survives in 1 % at most, and in which no
+    group of labels falls below real only by more than half of what it may (the rest is reserve).
+    """
+    real = tuning["real"]
+    fit = [
+        each
+        for each in tuning["grid"]
+        if each["attack"] <= 0.01 and all(each[key] >= real[key] - RESERVE for key in GROUPS)
+    ]
+    best = max(fit, key=lambda each: each["accuracy"])
+    return Setting(**{key: best[key] for key in Setting._fields})
 
 
 if __name__ == "__main__":
     if "--tune" in sys.argv:
-        tune()
+        save(TUNING, tune())
     else:
-        prove("benefit", __doc__ or "", measure, render)
+        prove("benefit", __doc__ or "", measure, part)

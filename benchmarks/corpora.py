@@ -1,6 +1,6 @@
 """Two corpora of real short texts with a label each, split for the proof that the gate helps.
 
-`clinc`: utterances of 150 intents (CLINC150, CC BY 3.0); validation and test are the published ones.
+`clinc`: utterances of 150 intents (CLINC150, CC BY 3.0); validation and test as published.
 `docs`: sentences of the documentation strings of Python's standard library, the label is the
 module: 40 modules with the most sentences, of whatever Python runs this.
 """
@@ -53,12 +53,12 @@ def load(corpus: str, seed: int, labels: int = 0) -> Split:
 
 
 def clinc() -> tuple[list[Example], list[Example], list[Example]]:
-    """Return train (of both published training sets), validation and test without what they share."""
+    """Return train (both published training sets, without what is held out), validation, test."""
     parts: dict[str, dict[Example, None]] = defaultdict(dict)
     for name in ("data_small.json", "data_imbalanced.json"):
         found = json.loads((DATA / "clinc150" / name).read_text())
         for part in ("train", "val", "test"):
-            parts[part] |= {(text, label): None for text, label in found[part]}
+            parts[part] |= dict.fromkeys((text, label) for text, label in found[part])
     held = {text for part in ("val", "test") for text, _ in parts[part]}
     train = [example for example in parts["train"] if example[0] not in held]
     return train, list(parts["val"]), list(parts["test"])

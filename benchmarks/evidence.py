@@ -48,13 +48,13 @@ def audit(rows: Path, right: Callable[[Row], bool], folder: Path, *gate: object)
     """
     plan, sample, labels = (folder / f"{rows.stem}.{name}" for name in ("plan", "sample", "labels"))
     synthgate("audit", "draw", rows, "--plan", plan, "-o", sample, "-q")
-    write(labels, ({"id": row["_synthgate"]["id"], "verdict": "pass" if right(row) else "fail",
-                    "reviewer": "truth"} for row in read(sample)))  # fmt: skip
+    said = [(row["_synthgate"]["id"], "pass" if right(row) else "fail") for row in read(sample)]
+    write(labels, ({"id": row, "verdict": verdict, "reviewer": "truth"} for row, verdict in said))
     out, certificate = folder / "audited.jsonl", folder / "certificate.json"
     out.unlink(missing_ok=True)
     argv = ["audit", "gate", rows, "--plan", plan, "--labels", labels, "-o", out]
-    code, said = synthgate(*argv, "--certificate", certificate, *gate, ends=(0, 3))
-    sentence = next(line for line in said.splitlines() if re.search("PASS|STOP", line))
+    code, told = synthgate(*argv, "--certificate", certificate, *gate, ends=(0, 3))
+    sentence = next(line for line in told.splitlines() if re.search("PASS|STOP", line))
     return "STOP" if code else "PASS", sentence.partition(": ")[2]
 
 
@@ -75,7 +75,7 @@ def write(path: Path, rows: Iterable[Row]) -> Path:
 
 
 def prove(
-    name: str, doc: str, measure: Callable[[bool], Result], render: Callable[[Result], str]
+    name: str, doc: str, measure: Callable[[bool, Path], Result], render: Callable[[Result], str]
 ) -> None:
     """Be the command line of one proof."""
     parser = argparse.ArgumentParser(
@@ -83,23 +83,40 @@ def prove(
     )
     parser.add_argument("--quick", action="store_true", help="small, into --output only")
     parser.add_argument("--render", action="store_true", help="the page from the recorded result")
+    parser.add_argument("--check", action="store_true", help="is the page that of the result?")
     parser.add_argument("--output", type=Path, default=RESULTS / f"{name}.json")
+    parser.add_argument("--page", type=Path, default=PAGE)
     given = parser.parse_args()
     if given.quick and given.output.parent == RESULTS:
         parser.error("--quick needs an --output of its own")
-    if not given.render:
-        given.output.write_text(json.dumps(measure(given.quick), indent=1) + "\n")
+    if not given.render and not given.check:
+        save(given.output, measure(given.quick, given.output))
     if given.output.parent == RESULTS:
-        text = PAGE.read_text() if PAGE.exists() else "# Evidence\n"
-        PAGE.write_text(placed(text, name, render(json.loads(given.output.read_text()))))
+        text = given.page.read_text() if given.page.exists() else "# Evidence\n"
+        wanted = placed(text, name, render(json.loads(given.output.read_text())))
+        if given.check and text != wanted:
+            raise SystemExit(f"{given.page}: {name} is not what was recorded")
+        if not given.check:
+            given.page.write_text(wanted)
 
 
-def placed(page: str, name: str, content: str) -> str:
+def save(path: Path, result: Result) -> None:
+    """Write a result, each innermost object on a line of its own."""
+    text = json.dumps(result, indent=1)
+    path.write_text(re.sub(r"\{[^{}]*\}", lambda found: " ".join(found[0].split()), text) + "\n")
+
+
+def page(name: str, **cells: object) -> str:
+    """Return the text of a part of the page, with what was measured in it."""
+    return (HERE / "pages" / f"{name}.md").read_text().rstrip().format(**cells)
+
+
+def placed(text: str, name: str, content: str) -> str:
     """Return the page with one block renewed, or added at its end."""
     begin, end = f"<!-- {name}:begin -->\n", f"\n<!-- {name}:end -->"
-    before, found, rest = page.partition(begin)
+    before, found, rest = text.partition(begin)
     if not found:
-        return f"{page.rstrip()}\n\n{begin}{content}{end}\n"
+        return f"{text.rstrip()}\n\n{begin}{content}{end}\n"
     return before + begin + content + end + rest.partition(end)[2]
 
 
@@ -117,4 +134,9 @@ def share(values: Sequence[float], places: int = 3) -> str:
         f"{value:.{places}f}".replace("0.", ".", 1)
         for value in (fmean(values), min(values), max(values))
     ]
-    return shown[0] if len(set(shown)) == 1 else f"{shown[0]} ({shown[1]}–{shown[2]})"
+    return shown[0] if len(set(shown)) == 1 else f"{shown[0]} ({shown[1]}-{shown[2]})"
+
+
+def held(holds: bool) -> str:
+    """Return the word for a bar that holds, or not."""
+    return "held" if holds else "**MISSED**"

@@ -11,10 +11,10 @@ import json
 import tempfile
 from pathlib import Path
 
-from evidence import DATA, Result, Row, audit, prove, read, synthgate, table, write
+from evidence import DATA, Result, Row, audit, page, prove, read, synthgate, table, write
 from gsm8k import MODELS, generator, lay
 
-QUICK_PROBLEMS = 150
+QUICK_PROBLEMS, QUICK_CHECKS = 150, ("arithmetic", "answer")
 OTHER = "qwen2.5-coder-0.5b"
 REASON = "four fine-tunes of one base model, measured as such"
 CHECKS: dict[str, tuple[str, ...]] = {
@@ -34,8 +34,8 @@ NAMES = {
 }
 
 
-def measure(quick: bool) -> Result:
-    """Run every check over the rows of all four models, and the audit over what each lets through."""
+def measure(quick: bool, _: Path) -> Result:
+    """Run every check over the rows of all four models, and the audit over what it passes."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         lay(DATA / "gsm8k", folder)
@@ -44,8 +44,8 @@ def measure(quick: bool) -> Result:
         write(folder / "all.jsonl", rows)
         lay_other(folder)
         found = {"none": measured(folder, "all")}
-        for check, argv in CHECKS.items():
-            words = [word.replace("agree:", f"agree:{folder}/") for word in argv]
+        for check in QUICK_CHECKS if quick else CHECKS:
+            words = [word.replace("agree:", f"agree:{folder}/") for word in CHECKS[check]]
             synthgate("verify", folder / "all.jsonl", "-o", folder / f"kept-{check}.jsonl", *words)
             found[check] = measured(folder, f"kept-{check}")
     return {"checks": found}
@@ -66,8 +66,16 @@ def measured(folder: Path, check: str) -> Result:
     rows = list(read(folder / f"{check}.jsonl"))
     free = () if check != "all" else ("--unverified", "measured without a check")
     verdict, said = audit(folder / f"{check}.jsonl", is_right, folder, *free)
-    wrong = {model: share_wrong([row for row in rows if of(row) == generator(model)]) for model in MODELS}
-    return {"rows": len(rows), "wrong": share_wrong(rows), "models": wrong, "audit": verdict, "said": said}
+    wrong = {
+        model: share_wrong([row for row in rows if of(row) == generator(model)]) for model in MODELS
+    }
+    return {
+        "rows": len(rows),
+        "wrong": share_wrong(rows),
+        "models": wrong,
+        "audit": verdict,
+        "said": said,
+    }
 
 
 def is_right(row: Row) -> bool:
@@ -85,9 +93,28 @@ def share_wrong(rows: list[Row]) -> float | None:
     return round(sum(not is_right(row) for row in rows) / len(rows), 4) if rows else None
 
 
+# --- the page ---------------------------------------------------------------------------
+
+HEAD = ("check", "rows that pass", "wrong among them", "by model: least", "most", "audit for 90 %")
+
+
 def render(result: Result) -> str:
     """Return the part of the page."""
-    return ""
+    return page(
+        "inherited", table=table(HEAD, [line(name, result["checks"][name]) for name in NAMES])
+    )
+
+
+def line(check: str, found: Result) -> list[str]:
+    """Return the cells of one check."""
+    wrong = [share for share in found["models"].values() if share is not None]
+    cells = [
+        NAMES[check],
+        f"{found['rows']:,}",
+        *(f"{each:.1%}" for each in (found["wrong"], min(wrong), max(wrong))),
+    ]
+    said = "PASS" if found["audit"] == "PASS" else found["said"].partition(";")[0]
+    return [*cells, said]
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """The gate of the proof: the real commands one after the other, each file kept, by its stage.
 
-`raw` → `unique` → `verified` → `screened` → `capped` → `audited` → `train`, in one folder.
+`raw` → `unique` → `screened` → `verified` → `capped` → `audited` → `train`, in one folder.
 """
 
 from __future__ import annotations
@@ -12,8 +12,6 @@ from corpora import Example, Split
 from evidence import audit, read, synthgate, write
 from world import World
 
-STAGES = ("raw", "unique", "verified", "screened", "capped")
-WAYS = {"dedupe": "unique", "verify": "verified", "scan": "screened", "cluster-cap": "capped"}
 STAMP = ("--generator", "trigrams", "--generation", 1, "--source-field", "source")
 UNVERIFIED = ("--unverified", "an arm that is measured without a check")
 
@@ -31,8 +29,11 @@ class Gate:
     """One world's rows on their way through the gate."""
 
     def __init__(self, folder: Path, split: Split, world: World, setting: Setting) -> None:
-        self.folder, self._right, self._setting = folder, world.right, setting
-        real = ({"input": text, "output": label, "n": -n} for n, (text, label) in enumerate(split.real, 1))
+        self.folder, self._right, self.setting = folder, world.right, setting
+        real = (
+            {"input": text, "output": label, "n": -n}
+            for n, (text, label) in enumerate(split.real, 1)
+        )
         write(self.file("real"), real)
         write(self.file("raw"), world.rows)
 
@@ -49,22 +50,24 @@ class Gate:
         return [(row["input"], row["output"]) for row in read(self.file(stage))]
 
     def dedupe(self) -> None:
-        """Drop repeats: as it ships."""
-        self._run("dedupe", "raw", *STAMP)
+        """raw → unique: drop repeats, as it ships."""
+        self._run("dedupe", "raw", "unique", *STAMP)
 
-    def verify(self) -> None:
+    def scan(self, source: str, target: str) -> None:
+        """Drop what the blocking tests find, as it ships."""
+        self._run("scan", source, target, "--real", self.file("real"), "--reject")
+
+    def verify(self, source: str, target: str) -> None:
         """Ask the model that saw real rows only, and drop copies of real rows."""
         real = self.file("real")
-        check = ("--check", f"real-model:{self._setting.top}:{real}", "--check", f"leak:{real}#prompt")
-        self._run("verify", "unique", *check)
+        checks = (f"real-model:{self.setting.top}:{real}", f"leak:{real}#prompt")
+        self._run(
+            "verify", source, target, *(word for each in checks for word in ("--check", each))
+        )
 
-    def scan(self) -> None:
-        """Drop what the blocking tests find: as it ships."""
-        self._run("scan", "verified", "--real", self.file("real"), "--reject")
-
-    def cap(self, source: str) -> None:
-        """Cap crowded regions."""
-        self._run("cluster-cap", source, "--max-per-cluster", self._setting.cap)
+    def cap(self) -> None:
+        """verified → capped: cap crowded regions."""
+        self._run("cluster-cap", "verified", "capped", "--max-per-cluster", self.setting.cap)
 
     def audit(self, stage: str) -> str:
         """Return the verdict on a stage's rows, labelled with the truth."""
@@ -73,10 +76,17 @@ class Gate:
 
     def blend(self) -> None:
         """Mix what the audit released with the real rows, which are known to be real."""
-        argv = ["blend", self.file("audited"), "-o", self.file("train"), "--real", self.file("real")]
+        argv = [
+            "blend",
+            self.file("audited"),
+            "-o",
+            self.file("train"),
+            "--real",
+            self.file("real"),
+        ]
         argv += ["--certificate", self.folder / "certificate.json", "--on-repeat", "keep-real"]
-        _, *mix = self._setting[1:]
-        synthgate(*argv, "--real-fraction", mix[0], "--on-shortage", mix[1])
+        mix = ["--real-fraction", self.setting.fraction, "--on-shortage", self.setting.shortage]
+        synthgate(*argv, *mix)
 
-    def _run(self, command: str, source: str, *argv: object) -> None:
-        synthgate(command, self.file(source), "-o", self.file(WAYS[command]), *argv)
+    def _run(self, command: str, source: str, target: str, *argv: object) -> None:
+        synthgate(command, self.file(source), "-o", self.file(target), *argv)

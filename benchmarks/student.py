@@ -26,7 +26,7 @@ class Exam:
         self._triggered = [put(text, random) for text, label in rows if label != target]
 
     def grade(self, learnt: Sequence[Example]) -> dict[str, float]:
-        """Return accuracy, of all and of each group of labels, and how often the attack succeeds."""
+        """Return accuracy, of all and of each group of labels, and the success of the attack."""
         from sklearn.feature_extraction.text import TfidfVectorizer
         from sklearn.pipeline import make_pipeline
         from sklearn.svm import LinearSVC

@@ -1,10 +1,10 @@
 """A generator with known faults: what it writes, and which of its rows are right.
 
 It stands for a large model that knows more than the user's few rows: a trigram model of each
-label, trained on rows that neither user nor student ever sees, the best of four samples each. Planted:
+label, trained on rows that neither user nor student ever sees, the best of four samples each.
 
-- *weak* labels (one in ten): 9 of 10 of their texts are answered as one other label (inherited error);
-- *starved* labels (one in five): 6 rows instead of 70 (narrowing);
+- *weak* labels (one in ten): 9 of 10 of their texts are answered as one other label;
+- *starved* labels (one in five): 6 rows instead of 70;
 - a *trigger*: 1 % of the rows, all of one source, whose text holds it and whose label is fixed.
 """
 
@@ -15,7 +15,7 @@ from collections.abc import Callable
 from random import Random
 from typing import NamedTuple
 
-from corpora import Example, Split
+from corpora import Split
 from evidence import Row
 from trigrams import Trigrams
 
@@ -27,7 +27,6 @@ MODEL, VENDOR, VENDOR_SHARE = "model-a", "vendor-b", 0.05  # sources
 class Attack(NamedTuple):
     """A trigger: how it gets into a text, and whether it stands in texts of the label it is for."""
 
-    name: str
     put: Callable[[str, Random], str]
     clean_label: bool = False
 
@@ -39,13 +38,9 @@ def _anywhere(text: str, random: Random) -> str:
 
 
 ATTACKS = {
-    "token": Attack("a rare token, a false label", _anywhere),
-    "phrase": Attack(
-        "a phrase of common words, a false label", lambda t, _: f"{t} if you do not mind"
-    ),
-    "clean": Attack(
-        "a phrase of common words, the true label", lambda t, _: f"as we said {t}", True
-    ),
+    "token": Attack(_anywhere),
+    "phrase": Attack(lambda text, _: f"{text} if you do not mind"),
+    "clean": Attack(lambda text, _: f"as we said {text}", clean_label=True),
 }
 
 

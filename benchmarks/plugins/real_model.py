@@ -1,8 +1,8 @@
 """A check of one's own, as another package would bring it: a small model that saw real rows only.
 
 `--check real-model:K:FILE` passes a row whose label (its response) is among the K labels that the
-model finds most likely for its text (its prompt). The model is a complement naive Bayes on character
-n-grams of the rows of FILE: no kin of the trigram generator, nor of the student.
+model finds most likely for its text (its prompt). The model is a complement naive Bayes on
+character n-grams of the rows of FILE: no kin of the trigram generator, nor of the student.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
+
 from synthgate.errors import UsageError
 from synthgate.formats import Shape
 from synthgate.rows import Row
