@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from statistics import fmean
 
@@ -35,7 +36,7 @@ CASES = {
     ): "Another corpus, a weak verifier: documentation strings of Python, the phrase",
 }
 HEAD = ("training set", "rows", "wrong", "triggers", "audit", "accuracy", *GROUPS, "attack")
-MAIN = ("clinc", "token")
+MAIN, OTHER = ("clinc", "token"), ("docs", "phrase")
 
 
 def part(result: Result) -> str:
@@ -79,9 +80,17 @@ def line(runs: list[dict[str, Result]], arm: str) -> Iterator[str]:
     yield f"{fmean(column['rows']):,.0f}"
     yield f"{fmean(column['wrong']):.1%}" if any(column["synthetic"]) else ""
     yield f"{fmean(column['triggers']):.0f}" if any(column["synthetic"]) else ""
-    yield " ".join(sorted(set(column["audit"])))
+    yield verdicts(column["audit"])
     for key in ("accuracy", *GROUPS, "attack"):
         yield share(column[key])
+
+
+def verdicts(found: list[str]) -> str:
+    """Return the verdicts of the seeds: `STOP`, or `1 PASS, 2 STOP`."""
+    counts = Counter(found)
+    if len(counts) == 1:
+        return found[0]
+    return ", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items()))
 
 
 def mean(result: Result, arm: str, key: str, case: tuple[str, str] = MAIN) -> float:
@@ -104,5 +113,31 @@ def bars(result: Result) -> Iterator[tuple[str, str, str]]:
 
 
 def figures(result: Result) -> dict[str, str]:
-    """Return the figures that the words of the page name."""
-    return {}
+    """Return the figures that the words of the page name, all of the case that was tuned on."""
+
+    def over(arm: str, key: str, case: tuple[str, str] = MAIN) -> str:
+        return f"{100 * (mean(result, arm, key, case) - mean(result, 'real', key, case)):+.1f}"
+
+    audits = [run["arms"]["raw"]["audit"] for run in result["runs"]]
+    late, docs = [run["scan_late"] for run in runs_of(result, MAIN)], runs_of(result, OTHER)
+    return {
+        "stopped": f"{audits.count('STOP')} of {len(audits)}",
+        "raw_wrong": f"{mean(result, 'raw', 'wrong'):.1%}",
+        "checked_wrong": f"{mean(result, 'scan', 'wrong'):.1%}",
+        "late_triggers": share([each["triggers"] for each in late], 0),
+        "late_attack": share([each["attack"] for each in late]),
+        "first_triggers": f"{mean(result, 'scan', 'triggers'):.0f}",
+        "gain": over("gate", "accuracy"),
+        "oracle_gain": over("oracle", "accuracy"),
+        "weak_lost": over("gate", "weak"),
+        "starved_lost": over("gate", "starved"),
+        "shipped_weak": over("shipped", "weak"),
+        "shipped_starved": over("shipped", "starved"),
+        "shipped_gain": over("shipped", "accuracy"),
+        "docs_attack": ", ".join(f"{run['gate']['attack']:.1%}" for run in docs),
+        "docs_gain": over("gate", "accuracy", OTHER),
+        "docs_raw": over("raw_real", "accuracy", OTHER),
+        "docs_oracle": over("oracle", "accuracy", OTHER),
+        "docs_starved": over("gate", "starved", OTHER),
+        "docs_weak": over("gate", "weak", OTHER),
+    }
