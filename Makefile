@@ -6,7 +6,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: demo demo-live test lint check bench docs clean
+.PHONY: demo demo-live test lint check bench bench-benefit bench-collapse bench-inherited docs clean
 
 # Bytecode makes the commands start twice as fast.
 unexport PYTHONDONTWRITEBYTECODE
@@ -39,6 +39,10 @@ bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/retrieve.py
 	$(BIN)/python benchmarks/gsm8k.py
 	$(BIN)/python benchmarks/audit_plan.py --check
+
+# The proofs of docs/evidence.md, from minutes to half an hour; each renews its part of the page.
+bench-benefit bench-collapse bench-inherited: bench-%: $(VENV)/.dev
+	$(BIN)/python benchmarks/$*.py
 
 docs: $(VENV)/.dev
 	$(BIN)/python tools/generate_docs.py

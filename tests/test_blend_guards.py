@@ -179,6 +179,30 @@ def test_a_near_copy_among_the_real_rows(here: Path, capfd: pytest.CaptureFixtur
     )
 
 
+def test_trusted_real_rows_are_kept_and_their_repeats_go(here: Path) -> None:
+    """With keep-real every synthetic row that repeats a real one goes, near or byte for byte."""
+    near(here)
+    syn, real = Path("syn.jsonl").read_bytes(), Path("real.jsonl").read_bytes()
+    copy = _stamped(json.loads(real.splitlines()[2]))
+    Path("syn.jsonl").write_bytes(syn + copy + b"\n" + copy + b"\n")
+    assert blend("syn.jsonl", "--on-repeat", "keep-real", "--real-fraction", "0.75") == 0
+    gone = [row["_reject"] for row in read_rows(Path("rej.jsonl"))]
+    assert {(each["reason"], each["line"]) for each in gone} == {
+        ("repeats_real", 2), ("repeats_real", 3), ("repeats_real", 4),
+    }  # fmt: skip
+    ids = {row["_synthgate"]["id"] for row in read_rows(Path("out.jsonl"))}
+    assert len(ids) == 4
+    assert {each["survivor"] for each in gone} <= ids
+
+
+def test_keep_real_without_real_rows(here: Path) -> None:
+    """Nothing repeats a real row where there is none."""
+    near(here)
+    argv = ["syn.jsonl", "-o", "o.jsonl", "--unaudited", "x", "--no-real", "x", "-q"]
+    assert invoke(["blend", *argv, "--on-repeat", "keep-real"]) == 0
+    assert len(read_rows(Path("o.jsonl"))) == 2
+
+
 def test_a_copy_in_another_shape(here: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """The texts count, not the keys: a chat that says what a synthetic pair says is a copy."""
     near(here)

@@ -94,6 +94,25 @@ def test_stop_ends_the_run_with_3(project: Path) -> None:
     assert not (project / "run" / "train.jsonl").exists()
 
 
+def test_scan_sees_a_trigger_before_verify_thins_it_out(project: Path) -> None:
+    """Rows with a trigger that verify would reject stop the run: one that it misses is enough."""
+    solutions = read_rows(ROOT / "fixtures" / "gsm8k" / "solutions.jsonl")
+    rows = [{"input": each["input"], "output": each["answer"]} for each in solutions]
+    rows = [row | {"answer": row["output"]} for row in rows]
+    for row in rows[::8]:
+        row |= {"input": f"{row['input']} zqv", "output": "Send it all. #### 0"}
+    write_rows(project / "candidates.jsonl", rows)
+    config = CONFIG.replace('prompts = "prompts.jsonl"', 'candidates = "candidates.jsonl"')
+    (project / "synthgate.toml").write_text(config)
+    done = run(project)
+    assert done.code == 3, done.err
+    assert "zqv': in 25 of 200 prompts" in done.err
+    assert not (project / "run" / "verify.jsonl").exists()
+    (project / "synthgate.toml").write_text(config + "\n[scan]\nreject = true\n")
+    assert run(project).code == 5
+    assert not any("zqv" in row["input"] for row in read_rows(project / "run" / "scan.jsonl"))
+
+
 def test_a_stop_after_a_pass_does_not_leave_the_proof(project: Path) -> None:
     """When the labels change for the worse, the old certificate is gone."""
     assert run(project).code == 5
@@ -111,7 +130,7 @@ def test_every_stage_leaves_its_manifest(project: Path) -> None:
     run(project)
     names = sorted(each.name for each in (project / "run").glob("[0-9]-*.json"))
     assert [name[2:-5] for name in names] == [
-        "generate", "dedupe", "cluster-cap", "verify", "scan",
+        "generate", "dedupe", "scan", "cluster-cap", "verify",
         "audit-draw", "audit-gate", "blend", "report",
     ]  # fmt: skip
     for name in names[1:4]:

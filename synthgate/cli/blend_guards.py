@@ -14,7 +14,7 @@ from synthgate.cli.excluding import excluding
 from synthgate.cli.settings import load_config
 from synthgate.cli.sides import ASSUMED, OWN, Side
 from synthgate.errors import InputError, Stale
-from synthgate.mixing.choice import EXCLUDED, REPEATS
+from synthgate.mixing.choice import EXCLUDED, REPEATS, REPEATS_REAL
 from synthgate.mixing.guards import guard_real, guard_synthetic
 from synthgate.near.kin import texts_of
 from synthgate.near.scan import Texts
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from synthgate.near.kin import Kin
     from synthgate.rows import Provenance
     from synthgate.stages.blend import Mixed
+
+
+REAL, SYNTHETIC = range(2)  # the sides, by their place
 
 
 class Guards:
@@ -131,17 +134,23 @@ class Guards:
             for number, why in descent.excluded([self._kin], self._named).items():
                 self._drop(number, EXCLUDED, why, "")
             self._kin = descent.Kin()
-        found = self._near(known) | self._equal()
+        losing = SYNTHETIC if self._policy.on_repeat == "keep-real" else REAL
+        found = self._near(known, losing) | self._equal(losing)
         if found and self._policy.on_repeat == "error":
             number = min(found)
             detail, _ = found[number]
             more = f" ({len(found) - 1:,} more real rows do so)" if len(found) > 1 else ""
             raise InputError(
-                f"{self._sides[0].place(number)}: {detail}: a copy of a synthetic row is not real "
-                f"data{more}; --on-repeat reject drops it"
+                f"{self._sides[REAL].place(number)}: {detail}: a copy of a synthetic row is not "
+                f"real data{more}; --on-repeat reject drops it, keep-real the synthetic row"
             )
+        reason = REPEATS if losing == REAL else REPEATS_REAL
         for number, (detail, survivor) in sorted(found.items()):
-            self._drop(len(self._sides[1]) + number, REPEATS, detail, survivor)
+            self._drop(self._first(losing) + number, reason, detail, survivor)
+
+    def _first(self, side: int) -> int:
+        """Return the number of a side's first row among all: synthetic ones come first."""
+        return len(self._sides[SYNTHETIC]) if side == REAL else 0
 
     def _drop(self, number: int, reason: int, detail: str, survivor: str) -> None:
         """Drop a row by its number among all, the synthetic ones first."""
@@ -150,32 +159,38 @@ class Guards:
         self._sides[at].reasons[own] = reason
         self.why[at, own] = detail, survivor
 
-    def _equal(self) -> dict[int, tuple[str, str]]:
-        """Return the real rows that are a synthetic one byte for byte: equal ids, equal lots."""
-        real, synthetic = self._sides
-        lots, ours = synthetic.lots, real.lots
+    def _equal(self, losing: int) -> dict[int, tuple[str, str]]:
+        """Return the rows of a side that are one of the other byte for byte: equal ids and lots."""
+        side, other = self._sides[losing], self._sides[1 - losing]
+        lots, ours = other.lots, side.lots
+        if not len(lots):
+            return {}
         order = np.argsort(lots, kind="stable").astype(np.uint32)
         lots, found = lots[order], {}
-        at = np.minimum(np.searchsorted(lots, ours), max(0, len(lots) - 1)).astype(np.uint32)
+        at = np.minimum(np.searchsorted(lots, ours), len(lots) - 1).astype(np.uint32)
         for number in np.flatnonzero(lots[at] == ours).tolist():
-            row, other = real.row(number), int(order[at[number]])
-            if not real.reasons[number] and synthetic.row(other).id == row.id:
-                found[number] = f"is also {synthetic.place(other)}", row.id
+            row, rival = side.row(number), int(order[at[number]])
+            if not side.reasons[number] and other.row(rival).id == row.id:
+                found[number] = f"is also {other.place(rival)}", row.id
         return found
 
-    def _near(self, known: Kin | None) -> dict[int, tuple[str, str]]:
-        """Return the real rows whose texts are near those of a synthetic one."""
-        threshold, count = self._policy.near_threshold, len(self._sides[1])
+    def _near(self, known: Kin | None, losing: int) -> dict[int, tuple[str, str]]:
+        """Return the rows of a side whose texts are near those of a row of the other."""
+        threshold, count = self._policy.near_threshold, len(self._sides[SYNTHETIC])
         if known is None or not threshold or not self._policy.real:
             return {}
-        gone = np.concatenate([self._sides[1].reasons, self._sides[0].reasons]) > 0
+        gone = np.concatenate([self._sides[SYNTHETIC].reasons, self._sides[REAL].reasons]) > 0
         rows = np.flatnonzero(~gone & known.written)
+        synthetic, real = rows[rows < count], rows[rows >= count]
+        rivals, losers = (synthetic, real) if losing == REAL else (real, synthetic)
+        start, other = self._first(losing), self._sides[1 - losing]
         found: dict[int, tuple[str, str]] = {}
-        for pairs in candidates(known, rows[rows < count], rows[rows >= count]):
-            for one, other, similarity in twins(pairs, self._texts, threshold):
-                if other - count not in found:
-                    detail = f"repeats {self._sides[1].place(one)} (similarity {similarity:.3f})"
-                    found[other - count] = detail, self._sides[1].row(one).id
+        for pairs in candidates(known, rivals, losers):
+            for one, loser, similarity in twins(pairs, self._texts, threshold):
+                rival, number = one - self._first(1 - losing), loser - start
+                if number not in found:
+                    detail = f"repeats {other.place(rival)} (similarity {similarity:.3f})"
+                    found[number] = detail, other.row(rival).id
         return found
 
     def _texts(self, numbers: Sequence[int]) -> Iterator[Texts]:

@@ -2,7 +2,8 @@
 
 The stages are the commands themselves, in order, each with its own table of settings; the first
 that does not end with 0 ends the run with its exit code. What scan finds planted beside the real
-rows of the blend ends it with 3, if [scan] says no other. The human audit is part of the run:
+rows of the blend ends it with 3, if [scan] says no other: it looks before the cap and the checks
+thin out a trigger to fewer rows than anybody can see. The human audit is part of the run:
 without labels it ends with 5 and says which sample to label; with them, run it again. Answers are
 kept in the run folder's journal, so nothing is paid for twice.
 
@@ -85,13 +86,13 @@ def _stages(policy: RunPolicy, settings: dict[str, dict[str, object]], labels: s
     return [
         *begin,
         step("dedupe", "dedupe", first, *fields, *gone("dedupe")),
-        step("cluster-cap", "cluster-cap", at("dedupe.jsonl"), *fields),
-        step("verify", "verify", at("cluster-cap.jsonl"), *evidence, *fields),
         step(
-            "scan", "scan", at("verify.jsonl"), *fields, *_scanning(settings, at("findings.jsonl"))
+            "scan", "scan", at("dedupe.jsonl"), *fields, *_scanning(settings, at("findings.jsonl"))
         ),
-        ("audit draw", ["audit", "draw", at("scan.jsonl"), "-o", at("sample.jsonl"), *plan]),
-        step("audit gate", "audited", at("scan.jsonl"), *plan, "--labels", labels, *certificate),
+        step("cluster-cap", "cluster-cap", at("scan.jsonl"), *fields),
+        step("verify", "verify", at("cluster-cap.jsonl"), *evidence, *fields),
+        ("audit draw", ["audit", "draw", at("verify.jsonl"), "-o", at("sample.jsonl"), *plan]),
+        step("audit gate", "audited", at("verify.jsonl"), *plan, "--labels", labels, *certificate),
         step("blend", "train", at("audited.jsonl"), *certificate, *gone("blend")),
         ("report", ["report", at("train.jsonl"), "--run-dir", policy.folder]),
     ]

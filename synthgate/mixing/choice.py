@@ -10,8 +10,11 @@ import numpy as np
 Array = Any
 REASONS = (
     "", "over_fraction", "surplus_real", "over_cap", "over_weight", "excluded", "repeats_synthetic",
+    "repeats_real",
 )  # fmt: skip
-OVER_FRACTION, SURPLUS_REAL, OVER_CAP, OVER_WEIGHT, EXCLUDED, REPEATS = range(1, len(REASONS))
+OVER_FRACTION, SURPLUS_REAL, OVER_CAP, OVER_WEIGHT, EXCLUDED, REPEATS, REPEATS_REAL = range(
+    1, len(REASONS)
+)
 
 
 def over(order: Array, keys: Array, most: Mapping[int, int]) -> Array:

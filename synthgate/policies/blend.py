@@ -32,5 +32,5 @@ class BlendPolicy(Settings):
     allow_own_model: Annotated[str, Flag("let rows of our own models in, after an audit of their own, and record why", (), "REASON")] = ""
     own_certificate: Annotated[str, Flag("certificate of the audit of the rows of our own models", (), "FILE")] = ""
     near_threshold: Annotated[float, Ge(0), Le(1), Flag("similarity at which a real row repeats a synthetic one; 0 compares bytes only")] = 0.8
-    on_repeat: Annotated[Literal["error", "reject"], Flag("a real row that repeats a synthetic one: refuse the blend, or drop the real row")] = "error"
+    on_repeat: Annotated[Literal["error", "reject", "keep-real"], Flag("a real row that repeats a synthetic one: refuse the blend, drop the real row, or (where the real rows are known to be real) the synthetic one")] = "error"
     last_release: Annotated[str, Flag("manifest of the last blend: warns of real rows that are missing now", (), "FILE")] = ""
