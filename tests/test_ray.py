@@ -224,3 +224,25 @@ class TestDeath:
         assert (data / "dead.jsonl").read_bytes() == wanted[".jsonl"]
         assert (data / "dead.r.jsonl").read_bytes() == wanted[".r.jsonl"]
         assert (data / "e.jsonl").read_bytes() == evidence
+
+    def test_a_node_dies_while_rows_are_capped(self, cluster: Bed, data: Path) -> None:
+        """A node is killed once rows were embedded, and those vectors are lost: the same bytes."""
+        words = [*COMMANDS["cluster-cap"], "--on-error", "reject"]
+        done, wanted = run(data, "here", words)
+        assert done.code == 0
+        cluster.start()
+        outputs = ["-o", "dead.jsonl", "--rejects", "dead.r.jsonl", "--summary", "dead.json"]
+        process = subprocess.Popen(
+            [sys.executable, "-m", "synthgate", *words, *outputs, "--engine", "ray",
+             "--ray-address", cluster.address],
+            cwd=data, stderr=subprocess.PIPE,
+        )  # fmt: skip
+        while "planned" not in cluster.tasks() and process.poll() is None:
+            time.sleep(0.01)
+        cluster.kill(-1)
+        assert process.poll() is None
+        _, err = process.communicate(timeout=120)
+        assert process.returncode == 0, err
+        found = {p.name.removeprefix("dead"): p.read_bytes() for p in data.glob("dead*")}
+        assert found.keys() == wanted.keys() and told(found) == told(wanted)
+        assert all(found[each] == wanted[each] for each in wanted if not each.endswith(".json"))
