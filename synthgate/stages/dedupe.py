@@ -1,8 +1,8 @@
 """Drop invalid rows, rows that repeat others, and rows that were copied from a reference.
 
 Shape: by key. Two passes over pages of rows, each page by any process; candidates are read once
-more between them. Memory: 31 bytes a row, 52 more for near duplicates at the default threshold, 4 a
-word of short texts and 0.3 KB for each survivor that is named; a page (1 MiB) and the rows that are
+more between them. Memory: 36 bytes a row, 65 more for near duplicates at the default threshold, 8 a
+word of short texts and 36 for each survivor that is named; a page (1 MiB) and the rows that are
 compared at a time in each process; 12 bytes a word of the references; with exclusions 30 bytes a
 row and 150 where it has parents.
 """
