@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 STORE = 80 << 20  # bytes of a node's object store
 _WATCHFUL = {  # a dead node is missed within seconds
@@ -57,6 +58,17 @@ class Bed:
             if not line:
                 raise RuntimeError(f"the Ray node did not start: {said.decode()}")
             said += line
+
+    def tasks(self) -> set[str]:
+        """Return the names of the tasks that run now: Ray gives their names to processes."""
+        sessions = {node.pid for node in self.nodes}
+        names = set()
+        for place in Path("/proc").glob("[0-9]*/cmdline"):
+            with contextlib.suppress(OSError):
+                name = place.read_bytes().rstrip(b"\0")
+                if name.startswith(b"ray::") and os.getsid(int(place.parent.name)) in sessions:
+                    names.add(name.removeprefix(b"ray::").decode())
+        return names
 
     def kill(self, number: int) -> None:
         """End a node as a power cut does."""

@@ -4,7 +4,7 @@ Repeats are exact (equal after NFC, case folding and white space runs becoming o
 (Jaccard similarity of word 3-grams, found by MinHash and then computed exactly, of the prompts
 and of the responses) or fuzzy (short texts with one word spelt differently). --against drops what
 shares 8 words in a row with an evaluation set. Each reject names the row that was kept instead,
-and no chain of small steps drops what resembles nothing kept. Memory: about 80 bytes a row; rows
+and no chain of small steps drops what resembles nothing kept. Memory: about 100 bytes a row; rows
 are read twice, and any number of --workers writes the same bytes.
 
 Example: synthgate dedupe raw.jsonl -o unique.jsonl --rejects repeats.jsonl

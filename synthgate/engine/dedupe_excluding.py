@@ -7,19 +7,19 @@ from typing import Any
 
 from synthgate.descent import Barred, Kin, excluded, kin_of
 from synthgate.engine.parts import Job
-from synthgate.engine.ray_cluster import Ref, Stays, fetch
+from synthgate.engine.ray_cluster import Ref, fetch
 from synthgate.jsonl.pages import looked
 from synthgate.jsonl.splits import Split, pages_of, unchanged
 from synthgate.jsonl.stamped import provenances
 from synthgate.near.settings import Settings
 
 
-def descent(split: Split, job: Job, settings: Settings) -> tuple[None, Stays]:
+def descent(split: Split, job: Job, settings: Settings) -> tuple[None, list[Kin]]:
     """Leave the descent of the rows of a part, page by page."""
     unchanged(split)
     barred, stamp = settings.barred or Barred(()), settings.stamp.provenance
     pages = pages_of(split, job.max_line)
-    return None, Stays([kin_of(provenances(page, looked(page), stamp), barred) for page in pages])
+    return None, [kin_of(provenances(page, looked(page), stamp), barred) for page in pages]
 
 
 def close(parts: list[Ref], settings: Settings) -> tuple[Any, ...]:
@@ -34,4 +34,4 @@ def close(parts: list[Ref], settings: Settings) -> tuple[Any, ...]:
         while row >= starts[number + 1]:
             number += 1
         told[number][row - starts[number]] = why
-    return None, *map(Stays, told), None
+    return None, *told, None

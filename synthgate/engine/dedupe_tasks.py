@@ -14,7 +14,7 @@ import numpy as np
 
 from synthgate.config import DedupePolicy
 from synthgate.engine.parts import Job, Part
-from synthgate.engine.ray_cluster import Ref, Stays, fetch
+from synthgate.engine.ray_cluster import Ref, fetch
 from synthgate.jsonl import Leaf
 from synthgate.jsonl.pages import Line, LinesPage, Page
 from synthgate.jsonl.splits import Split, pages_of, unchanged
@@ -104,7 +104,7 @@ def scan(
     standing = Standing(alive, known.worth, known.prompts, known.responses)
     equal = shuffle.equal(known.digests, known.worth, alive, 0, shares)
     known = replace(known, digests=known.digests[:0])
-    return leaves.part, Local(known, leaves.leaves, job.max_line), Stays(standing), *equal
+    return leaves.part, Local(known, leaves.leaves, job.max_line), standing, *equal
 
 
 class _Leaves:
@@ -222,9 +222,10 @@ def opened(split: Split, local: Local) -> Iterator[Leaf]:
         yield replace(leaf, page=page)
 
 
-def judge(item: tuple[int, list[Ref]], united: United, settings: Settings) -> tuple[None, Gone]:
+def judge(item: tuple[int, list[Ref]], known: list[Ref], settings: Settings) -> tuple[None, Gone]:
     """Compare the rows of each group of one bin."""
     number, refs = item
+    united: United = fetch(known[0])
     begin, end = united.bins[number]
     worth: dict[int, float] = {}
     lines: dict[int, bytes] = {}
@@ -263,7 +264,7 @@ def resolve(
         drop(verdicts, gone)
     verdicts.inherit()
     capped(verdicts, known, shuffle.preferred(known.worth, len(known)), policy)
-    gone = (Stays(Gone(*verdicts.repeats(first, end - first))) for first, end in pairwise(starts))
+    gone = (Gone(*verdicts.repeats(first, end - first)) for first, end in pairwise(starts))
     return None, *gone, verdicts.named()
 
 

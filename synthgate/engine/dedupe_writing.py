@@ -9,7 +9,7 @@ import numpy as np
 
 from synthgate.engine.dedupe_tasks import Item, Local, drop, inside, lines_of, opened
 from synthgate.engine.parts import Job, Part
-from synthgate.engine.ray_cluster import Ref, Stays, fetch
+from synthgate.engine.ray_cluster import Ref, fetch
 from synthgate.jsonl.pages import Line, LinesPage
 from synthgate.jsonl.splits import Split
 from synthgate.jsonl.stamped import identified
@@ -36,7 +36,7 @@ class Names:
         return Names(rows, ids, self.files[at], self.lines[at])
 
 
-def name(item: Item, named: list[Ref], _shares: int, settings: Settings) -> tuple[None, Stays]:
+def name(item: Item, named: list[Ref], _shares: int, settings: Settings) -> tuple[None, Names]:
     """Return ids and places of the rows of a part that others repeat."""
     number, split, (local,), first = item
     here: Local = fetch(local)
@@ -51,7 +51,7 @@ def name(item: Item, named: list[Ref], _shares: int, settings: Settings) -> tupl
     ]
     files = np.full(len(places), number, dtype=np.uint32)
     found = bytes.fromhex("".join(ids))
-    return None, Stays(Names(places + first, found, files, np.array(lines, dtype=np.uint64)))
+    return None, Names(places + first, found, files, np.array(lines, dtype=np.uint64))
 
 
 def tell(task: tuple[list[Ref], list[Ref]]) -> tuple[Any, ...]:
@@ -64,7 +64,7 @@ def tell(task: tuple[list[Ref], list[Ref]]) -> tuple[Any, ...]:
         np.concatenate([np.zeros(0, np.uint32), *(part.files for part in parts)]),
         np.concatenate([np.zeros(0, np.uint64), *(part.lines for part in parts)]),
     )
-    told = (Stays(known.of(np.unique(fetch(each).survivors))) for each in gone)
+    told = (known.of(np.unique(fetch(each).survivors)) for each in gone)
     return None, *told, None
 
 

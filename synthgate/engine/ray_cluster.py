@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pickle
 import signal
 import socket
 import sys
@@ -26,6 +27,7 @@ from synthgate.version import __version__
 INSTALL = "uv pip install 'synthgate[ray]'"
 RETRIES = 5  # how often a task is started again when its node is gone
 AHEAD = 2  # tasks in flight for each processor of the cluster
+_STAYS, _NOTHING = 104 << 10, 1 << 10  # bytes
 _TICK = 0.2  # seconds that a signal may wait
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _SECONDS = 5.0  # for the head to answer at all
@@ -53,31 +55,40 @@ def guarded(work: Callable[..., Any], left: int) -> Callable[..., Any]:
 
     def task(*args: Any) -> Any:
         try:
-            return work(*args)
+            found = work(*args)
         except SynthgateError as error:
             failed = Failed(_carried(error))
             return (failed, *[None] * left) if left else failed
+        return (found[0], *map(staying, found[1:])) if left else found
 
     return task
 
 
 @dataclass(frozen=True)
 class Stays:
-    """Something small that a task leaves, made large enough for Ray to leave it there, too.
+    """Something that a task leaves, made so large that Ray leaves it where it is.
 
-    Ray sends what is below 100 KiB to the driver, which would hold it for every task.
+    Ray sends what is below 100 KiB to the driver, which would hold it for every part of the input.
     """
 
     value: Any
-    weight: bytes = bytes(104 << 10)
+    weight: bytes
+
+
+def staying(value: Any) -> Stays:
+    """Return what a task leaves; next to nothing (an empty share) is not worth a place."""
+    buffers: list[pickle.PickleBuffer] = []
+    size = len(pickle.dumps(value, 5, buffer_callback=buffers.append))
+    size += sum(buffer.raw().nbytes for buffer in buffers)
+    return Stays(value, bytes(max(0, _STAYS - size)) if size > _NOTHING else b"")
 
 
 def fetch(ref: Ref) -> Any:
     """Return what a task left where it ran; for use in tasks."""
     import ray
 
-    found = ray.get(ref)
-    return found.value if isinstance(found, Stays) else found
+    kept: Any = ray.get(ref)
+    return kept.value
 
 
 class Cluster:
@@ -157,6 +168,7 @@ class Cluster:
             "num_cpus": self._largest if alone else 1,
             "max_retries": RETRIES,
             "num_returns": 1 + left,
+            "name": work.__name__.strip("_"),
         }
         task = self._ray.remote(**options, scheduling_strategy="SPREAD")(guarded(work, left))
         flying: deque[Any] = deque()

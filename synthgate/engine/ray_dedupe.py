@@ -92,13 +92,14 @@ class Dedupe:
     def decide(self) -> None:
         """Find out which rows go."""
         repeats = self._each(tasks.repeats, self._turned(self._equal, self._equals), self._starts())
+        self._equal.clear()
         keyed = self._parts(tasks.keys, self._locals, repeats, self._keys, left=self._keys)
         threshold = self._policy.near_threshold
         forests = self._each(tasks.link, self._turned(keyed, self._keys), threshold)
         ((bins, (united,)),) = self._cluster.run(tasks.unite, [forests], left=1, alone=True)
         picked = self._parts(tasks.pick, self._locals, [united], bins, left=max(1, bins))
         judged = self._each(
-            tasks.judge, list(enumerate(self._turned(picked, bins))), united, self._settings
+            tasks.judge, list(enumerate(self._turned(picked, bins))), [united], self._settings
         )
         task = (self._standing, repeats, judged, self._starts())
         left = len(self._splits) + 1

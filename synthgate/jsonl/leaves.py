@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Protocol
 
-from synthgate.jsonl.pages import Bad, LinesPage, Page, RowsPage
+from synthgate.errors import BadLine
+from synthgate.jsonl.pages import Bad, Line, LinesPage, Page, RowsPage
 from synthgate.rows import Row
 
 _ROWS = 1024  # of a page in memory
@@ -106,3 +107,23 @@ def sliced(page: Page, most: int) -> Iterator[Page]:
     lines = page.lines()
     while held := list(islice(lines, most)):
         yield LinesPage(held, len(held))
+
+
+def gathered(
+    lines: Iterable[tuple[int, bytes | BadLine]], name: str, size: int
+) -> Iterator[LinesPage]:
+    """Yield numbered lines of a file, which are read from its start, as pages of about a size."""
+    held: list[Line] = []
+    before = last = held_bytes = 0
+    for last, raw in lines:
+        at = last - before
+        if isinstance(raw, BadLine):
+            held.append(Line(at, 0, Bad(at, b"", raw.reason, raw.detail, raw.column)))
+            continue
+        held.append(Line(at, 0, raw))
+        held_bytes += len(raw)
+        if held_bytes >= size:
+            yield LinesPage(held, at, before, name=name)
+            held, before, held_bytes = [], last, 0
+    if held:
+        yield LinesPage(held, last - before, before, name=name)

@@ -16,10 +16,10 @@ from dataclasses import replace
 from itertools import islice
 from typing import IO
 
-from synthgate.errors import BadLine, InputError
-from synthgate.jsonl.leaves import Found, Leaf
+from synthgate.errors import InputError
+from synthgate.jsonl.leaves import Found, Leaf, gathered
 from synthgate.jsonl.lines import numbered
-from synthgate.jsonl.pages import Bad, FilePage, Line, LinesPage, Page, PickedPage, looked
+from synthgate.jsonl.pages import FilePage, Line, LinesPage, Page, PickedPage, looked
 from synthgate.jsonl.raw import CHUNK, FileDigest, shown, why
 from synthgate.jsonl.reading import Source, guarded, is_regular, open_raw
 from synthgate.manifest import Stream
@@ -215,18 +215,9 @@ class FilePages:
         with contextlib.ExitStack() as stack:
             hashing, stream = source.opened(stack, path, file not in self._read)
             self._read.add(file)
-            held: list[Line] = []
-            before = last = size = 0
             lines = guarded(path, numbered(path, stream, source.max_line))
-            for number, raw in islice(lines, most if source.limit else None):
-                line = raw if isinstance(raw, bytes) else _bad(number - before, raw)
-                held.append(Line(number - before, 0, line))
-                size, last = size + len(raw) if isinstance(raw, bytes) else size, number
-                if size >= _PAGE:
-                    yield LinesPage(held, last - before, before, name=shown(path))
-                    held, before, size = [], last, 0
-            if held:
-                yield LinesPage(held, last - before, before, name=shown(path))
+            some = islice(lines, most if source.limit else None)
+            yield from gathered(some, shown(path), _PAGE)
             digests[file] = hashing.hexdigest() if hashing.ended else ""
 
 
@@ -240,10 +231,6 @@ def _plain(path: str) -> bool:
 def _before(page: Page, otherwise: int) -> int:
     """Return how many lines of the file come before a page, where the page knows it itself."""
     return page.before if isinstance(page, LinesPage) else otherwise
-
-
-def _bad(number: int, error: BadLine) -> Bad:
-    return Bad(number, b"", error.reason, error.detail, error.column)
 
 
 def _hex(digest: str | FileDigest) -> str:

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from typing import IO, Any
 
 from synthgate.errors import BadLine, InputError
+from synthgate.jsonl.leaves import gathered
 from synthgate.jsonl.lines import numbered
-from synthgate.jsonl.pages import Bad, FilePage, Line, LinesPage, Page
+from synthgate.jsonl.pages import FilePage, Page
 from synthgate.jsonl.raw import CHUNK, shown, why
 from synthgate.jsonl.reading import BadLineSink, decompressed, guarded, is_regular, open_raw
 from synthgate.provenance import Stamper, read
@@ -129,18 +130,7 @@ def pages_of(split: Split, longest: int) -> Iterator[Page]:
         return
     with contextlib.ExitStack() as stack:
         lines = guarded(split.name, numbered(split.path, _opened(stack, split), longest))
-        held: list[Line] = []
-        before = last = size = 0
-        for number, raw in lines:
-            at = number - before
-            bad = Bad(at, b"", raw.reason, raw.detail) if isinstance(raw, BadLine) else raw
-            held.append(Line(at, 0, bad))
-            size, last = size + len(raw) if isinstance(raw, bytes) else size, number
-            if size >= _PAGE:
-                yield LinesPage(held, last - before, before, name=split.name)
-                held, before, size = [], last, 0
-        if held:
-            yield LinesPage(held, last - before, before, name=split.name)
+        yield from gathered(lines, split.name, _PAGE)
 
 
 def rows_of(split: Split, stamp: Stamper, on_bad: BadLineSink, max_line: int) -> Iterator[Row]:

@@ -10,6 +10,7 @@ scan       all of this for a batch of rows: what pass 1 keeps of a row
 kin        what near repeats among any rows are told by
 twins      rows of one kind that nearly repeat rows of another
 groups     rows that share a key, as groups that can be decided apart from each other
+compared   these groups, dealt out to those who compare their rows
 judge      which rows of a group repeat which, by exact comparison
 pool       the same functions over batches, in this process or in several
 

@@ -113,8 +113,11 @@ def _all_pairs(bench: _Bench, rows: Array, others: Array, shared: Array) -> Iter
 
 def _one_by_one(bench: _Bench, rows: Array, keys: Array, count: int) -> Iterator[Repeat]:
     """Yield the rows that repeat kept ones, each compared with a few of those kept before it."""
+    shared = np.zeros(len(keys), dtype=bool)
+    shared[1:] = keys[1:] == keys[:-1]
+    shared[:-1] |= shared[1:]  # nobody asks for the others
     own: dict[int, list[int]] = defaultdict(list)
-    for row, key in zip(rows.tolist(), keys.tolist(), strict=True):
+    for row, key in zip(rows[shared].tolist(), keys[shared].tolist(), strict=True):
         own[row].append(key)
     kept: dict[int, list[int]] = {}
     for row in range(count):
@@ -140,10 +143,9 @@ class _Bench:
         self._order: Array = np.array(group.order, dtype=np.int64)  # the place in the page of each
         self._texts: dict[int, list[bytes]] = {}
         self._words: dict[int, list[alike.Side]] = {}
-        parts = list(self._read(group.page))
-        shingles, sizes, bands, rows, keys = (
-            np.concatenate([part[at] for part in parts]) for at in range(5)
-        )
+        parts = zip(*self._read(group.page), strict=True)
+        shingles, sizes, bands, rows, keys = map(np.concatenate, parts)
+        del parts
         self.bands = bands[self._order] if settings.near else None
         self.short = rows, keys
         self._similar = Similar(shingles, sizes, settings.sides)

@@ -6,8 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from synthgate.near.groups import distinct
-
 Array = Any
 _BLOCK = 1 << 18  # shingles that are looked up at a time
 _SHINGLE = np.uint64(32)
@@ -23,7 +21,8 @@ class Similar:
         self._sides = sides
         owners = np.repeat(np.arange(len(counts), dtype=np.uint64) << _SHINGLE, counts)
         owners |= shingles
-        self._sets = distinct(owners)
+        owners.sort()  # where they are: a large group is what takes most memory
+        self._sets = owners[np.append(True, owners[1:] != owners[:-1])] if len(owners) else owners
         self._sizes = np.bincount((self._sets >> _SHINGLE).astype(np.intp), minlength=len(counts))
         self._ends = np.cumsum(self._sizes)
 

@@ -1,15 +1,14 @@
 """Drop invalid rows, rows that repeat others, and rows that were copied from a reference.
 
 Shape: by key. Two passes over pages of rows, each page by any process; candidates are read once
-more between them. Memory: 31 bytes a row, 52 more for near duplicates at the default threshold, 4 a
-word of short texts and 0.3 KB for each survivor that is named; a page (1 MiB) and the rows that are
+more between them. Memory: 36 bytes a row, 65 more for near duplicates at the default threshold, 8 a
+word of short texts and 36 for each survivor that is named; a page (1 MiB) and the rows that are
 compared at a time in each process; 12 bytes a word of the references; with exclusions 30 bytes a
 row and 150 where it has parents.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any
@@ -21,11 +20,10 @@ from synthgate.descent import Barred
 from synthgate.errors import UsageError
 from synthgate.formats import Shape
 from synthgate.jsonl import FilePages, HeldPages, Pages
-from synthgate.jsonl.pages import LinesPage
 from synthgate.near import groups
 from synthgate.near.against import References
+from synthgate.near.compared import Compared
 from synthgate.near.emit import Drop, Ids, Sheet, Written
-from synthgate.near.judge import Group
 from synthgate.near.pool import Pool, Serial
 from synthgate.near.quality import REASONS
 from synthgate.near.scan import NOTHING
@@ -42,8 +40,7 @@ _DETAILS = (
     "ratio {similarity:.3f} with {place}", "the response of {place} again",
     "the prompt of {place} again",
 )  # fmt: skip
-_TASK = 1_000  # rows that one process compares at a time
-_ROUND = 400_000  # rows that are read at a time where that takes reading all
+_NAMED = 1_000  # rows that one process reads at a time for their ids
 
 
 def dedupe(
@@ -119,10 +116,8 @@ def decide(
     ranks = _ranks(known, _kept_by(policy.keep)[0])
     verdicts = Verdicts(known)
     alive = verdicts.alive
-    repeated = groups.repeated(known.digests, ranks, alive)
-    rows = np.flatnonzero(repeated >= 0)
-    verdicts.drop("exact", rows, repeated[rows])
-    compared = _Compared(pages, ranks)
+    verdicts.drop("exact", *_pairs(groups.repeated(known.digests, ranks, alive)))
+    compared = Compared(pages, ranks)
     for reason, row, survivor, similarity in compared.repeats(
         known, alive, policy.near_threshold, pool
     ):
@@ -165,7 +160,7 @@ def write(pages: FilePages, verdicts: Verdicts, pool: Pool, *, rejects: bool) ->
 def _ids(pages: FilePages, verdicts: Verdicts, pool: Pool) -> Ids:
     """Return the ids of the rows that rejects name."""
     named = verdicts.named()
-    size = _TASK if pages.seekable else max(1, len(named))
+    size = _NAMED if pages.seekable else max(1, len(named))
     parts = (named[at : at + size].tolist() for at in range(0, len(named), size))
     found = bytearray()
     for part in pool.map("name", map(pages.pick, parts)):
@@ -253,47 +248,6 @@ class Verdicts:
 Named = Callable[[int], tuple[str, str]]
 
 
-class _Compared:
-    """The rows that share keys, read again and compared exactly, group by group."""
-
-    def __init__(self, pages: Pages, ranks: Array) -> None:
-        self._pages, self._ranks = pages, ranks
-        self._tasks: deque[Array] = deque()
-
-    def repeats(
-        self, known: Survey, alive: Array, threshold: float, pool: Pool
-    ) -> Iterator[tuple[str, int, int, float]]:
-        """Yield (reason, row, survivor, similarity) of rows that are near or alike others."""
-        forest = groups.Forest(len(known))
-        for pairs in known.neighbours(alive, threshold):
-            forest.link(*pairs)
-        candidates, begins = forest.groups()
-        del forest
-        for found in pool.map("judge", self._groups(candidates, begins)):
-            numbers = self._tasks.popleft()
-            for repeat in found:
-                row, survivor = int(numbers[repeat.row]), int(numbers[repeat.survivor])
-                yield repeat.reason, row, survivor, repeat.similarity
-
-    def _groups(self, candidates: Array, begins: Array) -> Iterator[Group]:
-        """Yield whole groups, some 1,000 rows at a time."""
-        if self._pages.seekable:
-            for first, last in groups.spans(begins, len(candidates), _TASK):
-                numbers = np.sort(candidates[first:last])
-                yield self._group(numbers, self._pages.pick(numbers.tolist()))
-            return
-        for first, last in groups.spans(begins, len(candidates), _ROUND):
-            wanted = np.sort(candidates[first:last])
-            lines = dict(
-                zip(wanted.tolist(), self._pages.pick(wanted.tolist()).lines(), strict=True)
-            )
-            inside = begins[(begins >= first) & (begins < last)] - first
-            for start, end in groups.spans(inside, last - first, _TASK):
-                numbers = np.sort(candidates[first + start : first + end])
-                held = [lines.pop(number) for number in numbers.tolist()]
-                yield self._group(numbers, LinesPage(held, len(held)))
-
-    def _group(self, numbers: Array, page: Any) -> Group:
-        order = np.argsort(self._ranks[numbers])
-        self._tasks.append(numbers[order])
-        return Group(page, order.tolist())
+def _pairs(survivors: Array) -> tuple[Array, Array]:
+    rows = np.flatnonzero(survivors >= 0)
+    return rows, survivors[rows]
