@@ -110,7 +110,7 @@ def test_scan_sees_a_trigger_before_verify_thins_it_out(project: Path) -> None:
     assert not (project / "run" / "verify.jsonl").exists()
     (project / "synthgate.toml").write_text(config + "\n[scan]\nreject = true\n")
     assert run(project).code == 5
-    assert not any("zqv" in row["input"] for row in read_rows(project / "run" / "scan.jsonl"))
+    assert not any("zqv" in row["input"] for row in read_rows(project / "run" / "screened.jsonl"))
 
 
 def test_a_stop_after_a_pass_does_not_leave_the_proof(project: Path) -> None:
@@ -128,9 +128,10 @@ def test_every_stage_leaves_its_manifest(project: Path) -> None:
     run(project)
     label(project, "pass")
     run(project)
-    names = sorted(each.name for each in (project / "run").glob("[0-9]-*.json"))
-    assert [name[2:-5] for name in names] == [
-        "generate", "dedupe", "scan", "cluster-cap", "verify",
+    found = [each.name for each in (project / "run").glob("[0-9]*-*.json")]
+    names = sorted(found, key=lambda name: int(name.split("-")[0]))
+    assert [name.split("-", 1)[1][:-5] for name in names] == [
+        "generate", "dedupe", "scan", "cluster-cap", "verify", "scan",
         "audit-draw", "audit-gate", "blend", "report",
     ]  # fmt: skip
     for name in names[1:4]:
@@ -213,10 +214,11 @@ def test_what_scan_finds_stops_the_run(project: Path) -> None:
     stopped = run(project)
     assert stopped.code == 3, (stopped.err, gold)
     assert "ended at scan with exit code 3" in stopped.err
-    assert "note to the grader" in (project / "run" / "findings.jsonl").read_text()
-    assert not (project / "run" / "scan.jsonl").exists()
+    assert "note to the grader" in (project / "run" / "screened.findings.jsonl").read_text()
+    assert not (project / "run" / "screened.jsonl").exists()
     for table, left in (("reject = true", 1), ('fail_on = "none"', 0)):
         config = CONFIG.replace('["answer"]', '["arithmetic"]')
         (project / "synthgate.toml").write_text(f"{config}\n[scan]\n{table}\n")
         assert run(project).code == 5
-        assert len(read_rows(project / "run" / "scan.rejects.jsonl")) == left
+        assert len(read_rows(project / "run" / "screened.rejects.jsonl")) == left
+        assert not read_rows(project / "run" / "scan.rejects.jsonl")

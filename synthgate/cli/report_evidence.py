@@ -21,7 +21,7 @@ from synthgate.findings.texts import NONE, Texts
 from synthgate.findings.worth import excludes, of_audit, of_gold
 from synthgate.jsonl import read_file
 from synthgate.rejects import record_of
-from synthgate.stages.report import NO_RUN, audit_of, last
+from synthgate.stages.report import NO_RUN, audit_of, last, scan_of
 
 if TYPE_CHECKING:
     from synthgate.cli.common import Session
@@ -58,7 +58,7 @@ def gather(
     duplicates = _duplicates(io, folder, last(past, "dedupe"))
     if duplicates is not None:
         found.accounts["duplicates"] = duplicates
-    flags = _flags(last(past, "scan"), found.accounts.get("rejected"))
+    flags = _flags(scan_of(past), found.accounts.get("rejected"))
     if flags is not None:
         found.accounts["flags"] = flags
     found.inherited["excludes"] = excludes(audit_of(past))

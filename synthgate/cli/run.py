@@ -3,9 +3,9 @@
 The stages are the commands themselves, in order, each with its own table of settings; the first
 that does not end with 0 ends the run with its exit code. What scan finds planted beside the real
 rows of the blend ends it with 3, if [scan] says no other: it looks before the cap and the checks
-thin out a trigger to fewer rows than anybody can see. The human audit is part of the run:
-without labels it ends with 5 and says which sample to label; with them, run it again. Answers are
-kept in the run folder's journal, so nothing is paid for twice.
+thin out a trigger to fewer rows than anybody can see, and again at what they leave. The human audit
+is part of the run: without labels it ends with 5 and says which sample to label; with them, run it
+again. Answers are kept in the run folder's journal, so nothing is paid for twice.
 
 Example: synthgate run synthgate.toml
 """
@@ -83,16 +83,16 @@ def _stages(policy: RunPolicy, settings: dict[str, dict[str, object]], labels: s
     else:
         begin, first = [], policy.candidates
     evidence = ["--evidence", at("evidence.jsonl")]
+    early, late = at("screened.findings.jsonl"), at("findings.jsonl")
     return [
         *begin,
         step("dedupe", "dedupe", first, *fields, *gone("dedupe")),
-        step(
-            "scan", "scan", at("dedupe.jsonl"), *fields, *_scanning(settings, at("findings.jsonl"))
-        ),
-        step("cluster-cap", "cluster-cap", at("scan.jsonl"), *fields),
+        step("scan", "screened", at("dedupe.jsonl"), *fields, *_scanning(settings, early)),
+        step("cluster-cap", "cluster-cap", at("screened.jsonl"), *fields),
         step("verify", "verify", at("cluster-cap.jsonl"), *evidence, *fields),
-        ("audit draw", ["audit", "draw", at("verify.jsonl"), "-o", at("sample.jsonl"), *plan]),
-        step("audit gate", "audited", at("verify.jsonl"), *plan, "--labels", labels, *certificate),
+        step("scan", "scan", at("verify.jsonl"), *fields, *_scanning(settings, late)),
+        ("audit draw", ["audit", "draw", at("scan.jsonl"), "-o", at("sample.jsonl"), *plan]),
+        step("audit gate", "audited", at("scan.jsonl"), *plan, "--labels", labels, *certificate),
         step("blend", "train", at("audited.jsonl"), *certificate, *gone("blend")),
         ("report", ["report", at("train.jsonl"), "--run-dir", policy.folder]),
     ]
@@ -104,7 +104,7 @@ def _scanning(settings: dict[str, dict[str, object]], findings: str) -> list[str
     [scan] may say otherwise: `fail_on = "none"`, or `reject = true` to go on without those rows.
     """
     own, real = settings.get("scan", {}), settings.get("blend", {}).get("real", ())
-    words = [] if "findings" in own else ["--findings", findings]
+    words = ["--findings", findings]
     if "real" not in own and isinstance(real, tuple):
         words += [word for path in real for word in ("--real", str(path))]
     said = own.get("reject") or "fail_on" in own or "SYNTHGATE_SCAN_FAIL_ON" in os.environ

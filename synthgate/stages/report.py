@@ -30,6 +30,12 @@ def last(manifests: Sequence[Mapping[str, Any]], stage: str) -> Mapping[str, Any
     return next((each for each in reversed(manifests) if each["stage"] == stage), None)
 
 
+def scan_of(manifests: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """Return the last scan that found what blocks; the last one where none did."""
+    blocked = [each for each in manifests if each["findings"].get("blocking")]
+    return last(blocked, "scan") or last(manifests, "scan")
+
+
 def report(
     tally: Tally,
     manifests: Sequence[Mapping[str, Any]],
@@ -46,7 +52,7 @@ def report(
     rows that were counted; `sections` what was found beside the counts: `narrowing`, `inherited`,
     `independence`. `drift` is added by whoever has an earlier report.
     """
-    scan, blend = last(manifests, "scan"), last(manifests, "blend")
+    scan, blend = scan_of(manifests), last(manifests, "blend")
     found: Found = {
         "report": VERSION,
         "verdict": {},
