@@ -112,7 +112,7 @@ def intervals(
     height = _ROW * len(items)
     inner = "".join(_spans(items, scale, reference))
     marks = [(low, "start"), (high, "end")]
-    if reference is not None and 15 < scale(reference) < 85:
+    if reference is not None and 22 < scale(reference) < 78:
         marks.append((reference, "middle"))
     for value, anchor in marks:
         inner += _text(say(value), scale(value), height + 18, anchor, "tick")
