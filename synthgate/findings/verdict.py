@@ -70,7 +70,8 @@ def _signs(found: Mapping[str, Any]) -> Iterator[str]:
         yield f"{narrower} of {len(measures)} measures are narrower than real data"
     inherited = found.get("inherited") or {}
     if weak := inherited.get("found"):
-        yield f"{_count(weak, 'slice')} fail verification more often than the rest"
+        fail = "fails" if weak == 1 else "fail"
+        yield f"{_count(weak, 'slice')} {fail} verification more often than the rest"
     if cut := [each["field"] for each in inherited.get("tails") or () if each.get("cut")]:
         yield f"the checks cut the tail of {', '.join(cut)}"
     table = (found.get("sources") or {}).get("table") or ()
