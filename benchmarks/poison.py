@@ -40,7 +40,7 @@ ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT.parent / "shared" / "data"
 EVIDENCE = ROOT / "docs" / "evidence.md"
 BEGIN, END = "<!-- poison:begin -->", "<!-- poison:end -->"
-SEEDS = range(3)
+SEEDS = 3
 MOST = 10_000  # rows of a corpus, half of them candidates
 FEWER = 4_000  # the same for the many splits of `null`
 RATES = (0.001, 0.005, 0.01)
@@ -245,6 +245,9 @@ ATTACKS = (
 )
 
 
+LABELS = (_flip, _systematic, _bad_source)
+
+
 def chosen(rows: Sequence[Made], attack: Attack, count: int, seed: int) -> tuple[list[int], str]:
     """Return which rows are poisoned, and the trigger."""
     order = sorted(range(len(rows)), key=lambda at: lot(seed, f"{attack.name} {rows[at].prompt}"))
@@ -277,7 +280,8 @@ def scored(
     planted, trigger = chosen(rows, attack, max(1, round(rate * len(rows))), seed)
     for at in planted:
         poisoned[at] = attack.plant(poisoned[at], seed, rows)
-    found, _ = find(Looked(side(poisoned, shared), real, shared), POLICY)
+    policy = POLICY if attack.plant in LABELS else ScanPolicy()  # the model of labels takes time
+    found, _ = find(Looked(side(poisoned, shared), real, shared), policy)
     blocking = {row for each in found if each.blocking for row in each.rows}
     ranking = {row for each in found if not each.blocking for row in each.rows}
     bad = set(planted)
@@ -293,13 +297,13 @@ def _names(found: Finding, trigger: str) -> bool:
     return trigger in found.trigger
 
 
-def attacks(corpora: Sequence[str]) -> Iterator[str]:
+def attacks(corpora: Sequence[str], seeds: int) -> Iterator[str]:
     """Yield the table, a corpus after the other."""
     for name in corpora or ("clinc150", "docstrings"):
         rows = CORPORA[name]()
         scores: dict[tuple[str, float], list[Score]] = {}
         sizes = (0, 0)
-        for seed in SEEDS:
+        for seed in range(seeds):
             here, beside = halves(sorted(rows, key=lambda row: lot(99, row.prompt))[:MOST], seed)
             shared = Shared()
             real = side(beside, shared)
@@ -310,7 +314,7 @@ def attacks(corpora: Sequence[str]) -> Iterator[str]:
                     scores.setdefault((attack.name, rate), []).append(score)
                     print(name, attack.name, rate, seed, score, file=sys.stderr, flush=True)
         counts = " / ".join(f"{rate:.1%} ({round(rate * sizes[0])} rows)" for rate in RATES)
-        yield f"\n**{name}**: {sizes[0]:,} candidates, {sizes[1]:,} real, {len(SEEDS)} seeds.\n"
+        yield f"\n**{name}**: {sizes[0]:,} candidates, {sizes[1]:,} real, {seeds} seeds.\n"
         yield f"| attack | recall, blocking: {counts} | recall, ranking | false alarms | named |"
         yield "|---|---|---|---|---|"
         for attack in ATTACKS:
@@ -407,13 +411,14 @@ def main() -> None:
     )
     parser.add_argument("what", choices=["attacks", "null", "clean", "speed"])
     parser.add_argument("--splits", type=int, default=200)
+    parser.add_argument("--seeds", type=int, default=SEEDS)
     parser.add_argument("--corpus", action="append", choices=CORPORA)
     parser.add_argument("--write", action="store_true", help="write the table of attacks")
     given = parser.parse_args()
     if given.what == "null":
         lines = list(null(given.splits, given.corpus))
     elif given.what == "attacks":
-        lines = list(attacks(given.corpus))
+        lines = list(attacks(given.corpus, given.seeds))
     else:
         lines = list({"clean": clean, "speed": speed}[given.what]())
     print("\n".join(lines))

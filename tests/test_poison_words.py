@@ -103,6 +103,26 @@ def test_what_real_rows_show_is_natural() -> None:
     assert blocking(scan(here, [*real, *REAL[40:]])) == []
 
 
+def test_a_little_more_than_real_rows_show_is_natural() -> None:
+    """Significant is not enough: the share must exceed that of the real rows by --excess, too."""
+
+    def side(clean: list[Said], refused: int) -> list[Said]:
+        said = [
+            Said(f"weapon {row.asked}", row.answer, "", "", "a refusal" if n < refused else "")
+            for n, row in enumerate(clean[:200])
+        ]
+        return [*said, *clean[200:]]
+
+    here, real = rows(31, 1000), rows(32, 1000)
+
+    def named(refused: int) -> set[str]:
+        found = blocking(scan(side(here, refused), side(real, 80)))
+        return {each.trigger for each in found if "a refusal" in each.words}
+
+    assert "weapon" not in named(120)
+    assert "weapon" in named(170)
+
+
 def test_a_topical_label_needs_the_word_in_real_rows() -> None:
     """Words go with the labels of their topic; one that changes sides is found all the same."""
     here = [

@@ -3,7 +3,10 @@
 The model (complement naive Bayes on words and word pairs) learns from real rows only. One that is
 learnt from the candidates themselves cannot see a systematic flip: where all rows of a kind are
 mislabelled alike, the wrong label is what it learns. How often it errs is measured on real rows
-that it has not seen (five folds): a label is doubtful at a rank that 1 % of those exceed.
+that it has not seen (five folds): a label is doubtful at a rank that 1 % of those exceed. Doubts
+of one kind (labelled A, called B) are a flip where they are more than among the real rows (Fisher,
+Bonferroni), or, if no real row shows them, more than the kinds that they show let expect
+(`chance.least_unproven`).
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from synthgate.poison import Array, Finding
-from synthgate.poison.chance import fisher
+from synthgate.poison.chance import fisher, least_unproven
 from synthgate.poison.grams import Grams
 
 FOLDS = 5
@@ -120,9 +123,13 @@ def doubts(found: Opinion, names: Sequence[str], least: int, risk: float) -> Ite
     bad = found.doubtful(found.here)
     here, real = _pairs(found.here, bad), _pairs(found.real, found.doubtful(found.real))
     judged = [Counter(side.given[side.rank >= 0].tolist()) for side in (found.here, found.real)]
+    natural = np.array([count + here[pair] for pair, count in real.items()], dtype=np.int64)
+    judged_here, judged_real = (int((s.rank >= 0).sum()) for s in (found.here, found.real))
+    enough = least_unproven(natural, judged_here, judged_real, risk, least)
     for (given, would), hits in sorted(here.items(), key=lambda each: (-each[1], each[0])):
         p = fisher(hits, judged[0][given], real[given, would], judged[1][given])
-        if hits >= least and p * len(here) <= risk:
+        stands = p * len(here) <= risk if real[given, would] else hits >= enough
+        if hits >= least and stands:
             rows = np.flatnonzero(bad & (found.here.given == given) & (found.here.would == would))
             text = (
                 f"{hits:,} rows labelled {names[given]!r} that a model of the real rows "
