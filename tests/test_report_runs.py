@@ -451,6 +451,7 @@ def test_gaps_reads_the_real_report(tmp_path: Path) -> None:
 HOSTILE = [
     "a\n---\nlicense: mit", "x: [y]\n- z", "`code` | cell |", "<script>alert(1)</script>",
     "\u202egnp.exe", '"quoted" \\ "', "\x1b[31mred", "[link](javascript:alert(1))", "# head",
+    "a` <b>bold</b> `c",
 ]  # fmt: skip
 
 
@@ -477,7 +478,7 @@ def test_the_front_matter_is_what_it_says(card: Path) -> None:
     assert found["configs"] == [{"config_name": "default", "data_files": ["rows.jsonl"]}]
     assert front.isascii()
     outside = re.sub(r"`[^`\n]*`", "", body)
-    for wild in ("<script", "\x1b", "\u202e", "](java", "license: mit", "alert"):
+    for wild in ("<script", "\x1b", "\u202e", "](java", "license: mit", "alert", "<b>"):
         assert wild not in outside
     assert "\x1b" not in body and "\u202e" not in body
     assert all(line.count("|") in (0, 3, 4, 5) for line in body.split("\n"))
