@@ -531,3 +531,6 @@ def test_a_card_of_a_whole_run(ran: Path) -> None:
     assert "**PASS**" in text and "refund" in text and "mixed-real-and-synthetic" in text
     assert invoke(["report", str(ran / "train.jsonl"), "--card", str(ran / "c2"), "--dry-run"]) == 0
     assert not (ran / "c2").exists()
+    rows = (ran / "train.jsonl").read_bytes()
+    must(synthgate("report", "-", "--card", "c3", cwd=ran, stdin=rows))
+    assert json.loads((ran / "c3" / "croissant.json").read_text())["distribution"] == []
