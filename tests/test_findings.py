@@ -147,7 +147,7 @@ def test_a_row_says_what_became_of_it() -> None:
     """A reject by its record, else the evidence, else the mark of a row that passed."""
     one = row({"input": "a"})
     reject = reject_line(Decision(one, "fail:answer", "gold 3"), "verify")
-    other = reject_line(Decision(one, "near"), "dedupe")
+    other = reject_line(Decision(one, "fail:of another kind"), "dedupe")
     unsure = reject_line(Decision(one, "abstain", "x"), "verify")
     lines = [reject, other, unsure, splice(one.payload, one.marked(verified_by="v").provenance)]
     rows = [read(line, "f", 1, Stamp().provenance) for line in (*lines, one.payload)]

@@ -451,6 +451,7 @@ def test_gaps_reads_the_real_report(tmp_path: Path) -> None:
 HOSTILE = [
     "a\n---\nlicense: mit", "x: [y]\n- z", "`code` | cell |", "<script>alert(1)</script>",
     "\u202egnp.exe", '"quoted" \\ "', "\x1b[31mred", "[link](javascript:alert(1))", "# head",
+    "a` <b>bold</b> `c",
 ]  # fmt: skip
 
 
@@ -477,7 +478,7 @@ def test_the_front_matter_is_what_it_says(card: Path) -> None:
     assert found["configs"] == [{"config_name": "default", "data_files": ["rows.jsonl"]}]
     assert front.isascii()
     outside = re.sub(r"`[^`\n]*`", "", body)
-    for wild in ("<script", "\x1b", "\u202e", "](java", "license: mit", "alert"):
+    for wild in ("<script", "\x1b", "\u202e", "](java", "license: mit", "alert", "<b>"):
         assert wild not in outside
     assert "\x1b" not in body and "\u202e" not in body
     assert all(line.count("|") in (0, 3, 4, 5) for line in body.split("\n"))
@@ -530,3 +531,6 @@ def test_a_card_of_a_whole_run(ran: Path) -> None:
     assert "**PASS**" in text and "refund" in text and "mixed-real-and-synthetic" in text
     assert invoke(["report", str(ran / "train.jsonl"), "--card", str(ran / "c2"), "--dry-run"]) == 0
     assert not (ran / "c2").exists()
+    rows = (ran / "train.jsonl").read_bytes()
+    must(synthgate("report", "-", "--card", "c3", cwd=ran, stdin=rows))
+    assert json.loads((ran / "c3" / "croissant.json").read_text())["distribution"] == []

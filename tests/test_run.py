@@ -79,6 +79,10 @@ def test_it_waits_for_people_then_passes(project: Path) -> None:
     assert 0 < 2 * len(made) == len(train)
     assert {row["_synthgate"]["override"] for row in train} == {""}
     assert second.out.decode().startswith("PASS: ")
+    found = json.loads((project / "run" / "report.json").read_text())
+    assert found["verdict"]["word"] == "PASS" and found["inherited"]["shown"]
+    assert found["narrowing"]["shown"] or "too few" in found["narrowing"]["why"]
+    assert (project / "run" / "report.html").stat().st_size > 5000
     before = (project / "run" / "train.jsonl").read_bytes()
     assert run(project).code == 0
     assert (project / "run" / "train.jsonl").read_bytes() == before

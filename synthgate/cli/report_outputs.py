@@ -85,10 +85,15 @@ class Outputs:
         if "card" not in self._files:
             return
         from synthgate.findings.card import readme
+        from synthgate.findings.chain import PIPES
         from synthgate.findings.croissant import croissant
 
         name = os.path.basename(os.path.abspath(self._policy.card)) or "dataset"
-        files = [{**each, "path": os.path.basename(each["path"])} for each in streams]
+        files = [
+            {**each, "path": os.path.basename(each["path"])}
+            for each in streams
+            if each["path"] not in PIPES  # what came through a pipe has no file to name
+        ]
         made = found.get("created", "")[:10]
         self._text("card", lambda: readme(found, files, name))
         described = croissant(found, files, name, tally.keys, stamped=tally.stamped, published=made)

@@ -84,8 +84,6 @@ def _stages(policy: RunPolicy, settings: dict[str, dict[str, object]], labels: s
         begin, first = [], policy.candidates
     evidence = ["--evidence", at("evidence.jsonl")]
     early, late = at("screened.findings.jsonl"), at("findings.jsonl")
-    pages = [("--html", at("report.html")), ("--json", at("report.json"))]
-    shown = [*_beside(settings, "report"), *(word for page in pages for word in page)]
     return [
         *begin,
         step("dedupe", "dedupe", first, *fields, *gone("dedupe")),
@@ -96,16 +94,27 @@ def _stages(policy: RunPolicy, settings: dict[str, dict[str, object]], labels: s
         ("audit draw", ["audit", "draw", at("scan.jsonl"), "-o", at("sample.jsonl"), *plan]),
         step("audit gate", "audited", at("scan.jsonl"), *plan, "--labels", labels, *certificate),
         step("blend", "train", at("audited.jsonl"), *certificate, *gone("blend")),
-        ("report", ["report", at("train.jsonl"), "--run-dir", policy.folder, *shown]),
+        ("report", ["report", at("train.jsonl"), *fields, *_reporting(settings, policy.folder)]),
     ]
 
 
-def _beside(settings: dict[str, dict[str, object]], stage: str) -> list[str]:
-    """Return the real rows of the blend as those of a stage that names no others."""
+def _real(settings: dict[str, dict[str, object]], stage: str) -> list[str]:
+    """Return the real rows of the blend for another stage, if that has none of its own."""
     real = settings.get("blend", {}).get("real", ())
     if "real" in settings.get(stage, {}) or not isinstance(real, tuple):
         return []
     return [word for path in real for word in ("--real", str(path))]
+
+
+def _reporting(settings: dict[str, dict[str, object]], folder: str) -> list[str]:
+    """Return the options of the report, which lies in the run folder if [report] says no other."""
+    own, words = settings.get("report", {}), ["--run-dir", folder]
+    for key, flag, name in (
+        ("json_file", "--json", "report.json"),
+        ("html", "--html", "report.html"),
+    ):
+        words += [] if key in own else [flag, os.path.join(folder, name)]
+    return [*words, *_real(settings, "report")]
 
 
 def _scanning(settings: dict[str, dict[str, object]], findings: str) -> list[str]:
@@ -114,6 +123,6 @@ def _scanning(settings: dict[str, dict[str, object]], findings: str) -> list[str
     [scan] may say otherwise: `fail_on = "none"`, or `reject = true` to go on without those rows.
     """
     own = settings.get("scan", {})
-    words = ["--findings", findings, *_beside(settings, "scan")]
+    words = ["--findings", findings, *_real(settings, "scan")]
     said = own.get("reject") or "fail_on" in own or "SYNTHGATE_SCAN_FAIL_ON" in os.environ
     return words if said else [*words, "--fail-on", "blocking"]
