@@ -298,7 +298,7 @@ def test_hostile_rows_stay_text(
     """Texts, sources and slices cannot steer a terminal, and no name is offered for pasting."""
     text = HOSTILE[name]
     lines = [member(n, source=text if n < 5 else "web", generator=text) for n in range(30)]
-    lines += [json.dumps({"input": text, "output": text, "label": text}).encode()]
+    lines.insert(0, json.dumps({"input": text, "output": text, "label": text}).encode())
     write_rows(tmp_path / "in.jsonl", lines)
     words = ("--match", "question [0-4]$|^(?!question|answer)", "--slice", "label")
     assert run("trace", tmp_path / "in.jsonl", *words) == 0
