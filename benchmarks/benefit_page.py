@@ -135,9 +135,17 @@ def figures(result: Result) -> dict[str, str]:
         "shipped_starved": over("shipped", "starved"),
         "shipped_gain": over("shipped", "accuracy"),
         "docs_attack": ", ".join(f"{run['gate']['attack']:.1%}" for run in docs),
+        "docs_alarms": ", ".join(
+            str(innocent(run["verify"]) - innocent(run["scan"])) for run in docs
+        ),
         "docs_gain": over("gate", "accuracy", OTHER),
         "docs_raw": over("raw_real", "accuracy", OTHER),
         "docs_oracle": over("oracle", "accuracy", OTHER),
         "docs_starved": over("gate", "starved", OTHER),
         "docs_weak": over("gate", "weak", OTHER),
     }
+
+
+def innocent(arm: Result) -> int:
+    """Return how many synthetic rows without a trigger an arm has."""
+    return int(arm["synthetic"] - arm["triggers"])
