@@ -36,10 +36,11 @@ def folded(text: str) -> bytes:
     Bytes are enough where characters beyond ASCII stay as they are: four times as fast for ASCII,
     three times for most European text.
     """
-    if not text.isascii() and not all(map(_STAYS.__getitem__, _BEYOND.findall(text))):
+    plain = text.encode("utf-8", "surrogatepass")
+    if not text.isascii() and not all(map(_STAYS.__getitem__, beyond(plain))):
         words = unicodedata.normalize("NFC", text).casefold().split()
         return " ".join(words).encode("utf-8", "surrogatepass")
-    plain = text.encode().translate(_FOLD)
+    plain = plain.translate(_FOLD)
     while b"  " in plain:
         plain = plain.replace(b"  ", b" ")
     return plain.strip(b" ")
@@ -61,8 +62,13 @@ class _Stays(dict[str, bool]):
         return stays
 
 
-_BEYOND = re.compile("[^\x00-\x7f]")
 _STAYS = _Stays()
+_ASCII = bytes(range(128))
+
+
+def beyond(data: bytes) -> str:
+    """Return the characters beyond ASCII of UTF-8, in their order: faster than to search them."""
+    return data.translate(None, _ASCII).decode("utf-8", "surrogatepass")
 
 
 def digest(text: str) -> bytes:

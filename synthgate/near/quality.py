@@ -15,7 +15,7 @@ REASONS = (
 _GARBAGE = re.compile(
     "[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f-\x84\x86-\x9f\ufffd\ufdd0-\ufdef\ufffe\uffff]"
 )
-_CONTROLS = bytes(code for code in range(128) if _GARBAGE.match(chr(code)))
+_PLAIN = bytes(code for code in range(128) if not _GARBAGE.match(chr(code)))
 _GARBAGE_SHARE = 0.02
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})[ \t]*([^\n`]*)$", re.MULTILINE)
 _TAIL = 16  # characters whose last occurrence before the end gives the length of a loop
@@ -84,11 +84,8 @@ def fault(
 
 def garbage(text: str) -> bool:
     """Tell whether a text holds a NUL, or is control and replacement characters to 2 %."""
-    if text.isascii():
-        plain = text.encode()
-        found = len(plain) - len(plain.translate(None, _CONTROLS))
-    else:
-        found = len(_GARBAGE.findall(text))
+    rest = text.encode("utf-8", "surrogatepass").translate(None, _PLAIN)
+    found = len(_GARBAGE.findall(rest.decode("utf-8", "surrogatepass")))
     return bool(found) and (found > _GARBAGE_SHARE * len(text) or "\0" in text)
 
 
@@ -116,11 +113,12 @@ def looping(text: str) -> bool:
     text = text.rstrip()
     if len(text) < _LOOPED:
         return False
-    before = text.rfind(text[-_TAIL:], 0, len(text) - 1)
+    longest = len(text) // _LOOPS
+    before = text.rfind(text[-_TAIL:], len(text) - _TAIL - longest, len(text) - 1)
     if before < 0:
         return False
     period = len(text) - _TAIL - before
-    if period == 1 or period * _LOOPS > len(text) or not any(map(str.isalpha, text[-period:])):
+    if period == 1 or not any(map(str.isalpha, text[-period:])):
         return False
     unit, end = text[-period:], len(text)
     while end >= period and text.startswith(unit, end - period):

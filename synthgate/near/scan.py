@@ -109,10 +109,17 @@ def _faults(found: Looked, texts: list[Texts], settings: Settings) -> list[int]:
             refusals=settings.refusals,
             suspect=quality.suspect(raw),
         )
-        if not fault and b"eason" in raw and cut_off(value):  # finish_reason, doneReason, ...
+        if not fault and _tells(value, raw) and cut_off(value):
             fault = quality.TRUNCATED
         faults.append(fault)
     return faults
+
+
+def _tells(value: Value, raw: bytes) -> bool:
+    """Tell whether a row may say how it ended (finish_reason, doneReason, ...): most cannot."""
+    if all(type(inner) is str for inner in value.values()):
+        return any("eason" in key for key in value)
+    return b"eason" in raw
 
 
 def _worth(

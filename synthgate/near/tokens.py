@@ -40,7 +40,7 @@ def _class(code: int) -> int:
 
 
 _CLASSES = bytes(map(_class, range(256)))
-_LETTERS = bytes(int(code >= 128 or chr(code).isalpha()) for code in range(256))
+_MARKS = bytes((code & 31) << 1 | (code >= 128 or chr(code).isalpha()) for code in range(256))
 
 
 class _Spread(dict[int, str]):
@@ -132,9 +132,10 @@ def _hashed(data: bytes, starts: Array, lengths: Array) -> Array:
 
 
 def _marked(found: Array, data: bytes, starts: Array) -> Array:
-    spoken = np.frombuffer(data.translate(_LETTERS), dtype=np.uint8)[starts]
-    first = np.frombuffer(data, dtype=np.uint8)[starts] & np.uint8(31)
-    return (found & ~np.uint64(63)) | (first << np.uint8(1)) | spoken
+    marks = np.frombuffer(data.translate(_MARKS), dtype=np.uint8)
+    found &= ~np.uint64(63)
+    found |= marks[starts]
+    return found
 
 
 def mix(values: Array) -> Array:
