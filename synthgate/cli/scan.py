@@ -1,9 +1,13 @@
 """Look for planted behaviour: triggers, hidden characters, orders to graders. Rows pass through.
 
-Blocking tests give nothing on clean rows: characters, homoglyph, payload, new-phrase, association.
-Most need --real, rows that nobody could plant anything in; each says how few rows it can see.
+Tests that block give nothing on clean rows: characters, homoglyph, payload, new-phrase,
+association, concentration, flips. Others only rank: labels, same-output, surprise, source. Most
+need --real, rows that nobody could plant anything in; each says how few rows it can see.
+--label-field judges labels by a model of the real rows: one that learns from the candidates cannot
+see a systematic flip.
+
 --reject takes the rows of blocking findings out; --fail-on blocking ends with 3 and no rows.
-Benchmark contamination is `dedupe --against`. Memory: about 1 KiB a row; rows are read twice.
+Contamination by evaluation data is `dedupe --against`. Memory: about 3 KiB a row; two passes.
 
 Example: synthgate scan raw.jsonl --real real.jsonl -o clean.jsonl --reject --rejects planted.jsonl
 """

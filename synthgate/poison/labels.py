@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from synthgate.poison import Array, Finding
-from synthgate.poison.chance import fisher, least_unproven
+from synthgate.poison.chance import all_here, fisher, least_unproven
 from synthgate.poison.grams import Grams
 
 FOLDS = 5
@@ -128,7 +128,8 @@ def doubts(found: Opinion, names: Sequence[str], least: int, risk: float) -> Ite
     enough = least_unproven(natural, judged_here, judged_real, risk, least)
     for (given, would), hits in sorted(here.items(), key=lambda each: (-each[1], each[0])):
         p = fisher(hits, judged[0][given], real[given, would], judged[1][given])
-        stands = p * len(here) <= risk if real[given, would] else hits >= enough
+        rare = float(all_here(hits, judged_here, judged_real)) <= risk  # for few kinds to go by
+        stands = p * len(here) <= risk if real[given, would] else hits >= enough and rare
         if hits >= least and stands:
             rows = np.flatnonzero(bad & (found.here.given == given) & (found.here.would == would))
             text = (
