@@ -174,7 +174,7 @@ def narrowing(found: Found) -> Card:
     gate, measure = document.section(part, "gate"), worst(part)
     said = document.sentence(gate, tone="bad" if gate.get("stops") else "")
     if measure is None:
-        text = "No measure lies outside what equal splits of the real data show."
+        text = "No measure is narrower than chance between equal splits of the real data explains."
         return Card(title, "none seen", (Words(text), *said), "narrowing")
     figure = measure_figure([measure])
     bad = bool(measure.get("narrower") or gate.get("stops"))
