@@ -42,7 +42,10 @@ MAIN, OTHER = ("clinc", "token"), ("docs", "phrase")
 def part(result: Result) -> str:
     """Return the part of the page."""
     cases = [case for case in CASES if runs_of(result, case)]
-    tables = "\n\n".join(f"### {CASES[case]}\n\n{of_case(result, case)}" for case in cases)
+    tables = "\n\n".join(
+        f"### {CASES[case]}\n\nSeeds {seeds(result, case)}.\n\n{of_case(result, case)}"
+        for case in cases
+    )
     asked = table(("asked of CLINC150", "measured, mean of the seeds", ""), bars(result))
     words = {"setting": setting(result["setting"]), "seeds": seeds(result, MAIN)}
     return page("benefit", tables=tables, bars=asked, **words, **figures(result))
