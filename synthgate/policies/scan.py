@@ -21,7 +21,7 @@ class ScanPolicy(Settings):
     # 250 documents poison models of any size (arXiv 2510.07192), so that limits are counts; below
     # 5 rows nothing can be told from an accident.
     min_rows: Annotated[int, Ge(1), Flag("rows from which on a trigger counts")] = 5
-    # What the words of one topic can explain: on clean dialogues no word passes .3 (decision 76).
+    # What the words of one topic can explain: on clean dialogues no word passes .3 (decision 110).
     excess: Annotated[float, Gt(0), Lt(1), Flag("share of a word's rows with one kind of answer, above that of all rows")] = 0.3
     # Expected false findings of each test for new words, over all words of a clean set.
     risk: Annotated[float, Gt(0), Lt(1), Flag("false findings to be expected of a test on clean rows")] = 0.001
