@@ -24,6 +24,7 @@ LEAD = (
     "is where equal splits of the real data itself lie: inside it, a difference means nothing."
 )
 _BARS = 8  # of a chart of shares
+_ON = {"both": "prompt and response together"}
 
 
 def narrowing(found: Found) -> Section:
@@ -51,7 +52,8 @@ def _measures(part: Found) -> Iterator[Block]:
         return
     against, compared = count(part.get("real")), rows(part.get("compared"))
     said = f"{rows(part.get('rows'))} against {against} real ones, {compared} of each at a time, "
-    yield Words(f"{said}by the {document.text(part, 'on', 'text')}.", "dim")
+    on = document.text(part, "on", "text")
+    yield Words(f"{said}by {_ON.get(on, f'the {on}')}.", "dim")
     yield measure_figure(measures)
     made = tuple(
         (
