@@ -7,7 +7,6 @@ rows the audit draws (0).
 
 from __future__ import annotations
 
-import json
 import tempfile
 from pathlib import Path
 
