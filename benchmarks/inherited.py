@@ -7,7 +7,6 @@ rows the audit draws (0).
 
 from __future__ import annotations
 
-import json
 import tempfile
 from pathlib import Path
 
@@ -53,7 +52,7 @@ def measure(quick: bool, _: Path) -> Result:
 
 def lay_other(folder: Path) -> None:
     """Write the answers of the other model to the problems that it was asked, in their words."""
-    asked = [json.loads(line)["question"] for line in (DATA / "gsm8k/test.jsonl").open()]
+    asked = [row["question"] for row in read(DATA / "gsm8k/test.jsonl")]
     said = read(DATA / f"generated/gsm8k_{OTHER}.jsonl")
     rows = ({"input": asked[row["problem"]], "output": row["output"]} for row in said)
     write(folder / "plain.jsonl", rows)
