@@ -57,12 +57,15 @@ class PseudoTerminal:
     def until(self, *words: str, gone: str = "") -> str:
         """Wait until the screen shows all of these words, and not another; return it.
 
-        A screen counts once nothing more comes: half of a new one may stand beside half of the old.
+        A screen counts once nothing more comes, or the command has ended: half of a new one may
+        stand beside half of the old.
         """
         end = time.monotonic() + PATIENCE
-        while not self._quiet() or not self._shows(words, gone):
-            if time.monotonic() > end or not self._pump(0.2):
+        running = True
+        while (running and not self._quiet()) or not self._shows(words, gone):
+            if time.monotonic() > end or not running:
                 raise AssertionError(f"the screen never showed {words}:\n{self.text}")
+            running = self._pump(0.2)
         return self.text
 
     def _shows(self, words: tuple[str, ...], gone: str) -> bool:
