@@ -16,6 +16,8 @@ from typing import Any, Self
 
 import pyte
 
+from tests.conftest import heed_signals
+
 PATIENCE = 120.0  # seconds; a busy machine is no failure
 
 
@@ -37,6 +39,7 @@ class PseudoTerminal:
         words = [sys.executable, "-m", "synthgate", *map(str, argv)]
         self.pid, self._handle = pty.fork()
         if self.pid == 0:
+            heed_signals()
             ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
             os.execve(sys.executable, words, clean)
 
