@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from synthgate.cli.app import invoke
 from synthgate.mixing.groups import grouped, held_out
 from synthgate.near.scan import sides
-from synthgate.near.shingles import jaccard, shingled
+from synthgate.near.shingles import shingled
 from tests import auditing
 from tests.conftest import read_rows, write_rows
 
@@ -62,6 +62,11 @@ def blend(*words: str) -> int:
     outputs = ["-o", "out.jsonl", "--val-output", "val.jsonl", "--rejects", "rej.jsonl"]
     options = ["--unaudited", "a test", "--val-fraction", "0.2", "--force", *words]
     return invoke(["blend", "syn.jsonl", "--real", "real.jsonl", *outputs, *options])
+
+
+def jaccard(one: frozenset[int], other: frozenset[int]) -> float:
+    """The share of shingles that two sides have in common; two empty sides are equal."""
+    return len(one & other) / len(one | other) if one | other else 1.0
 
 
 @pytest.mark.parametrize("words", [(), ("--on-shortage", "repeat", "--real-fraction", "0.7")])

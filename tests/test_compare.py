@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 
 import pytest
@@ -40,6 +41,18 @@ def test_a_part_against_its_rest(table: tuple[int, int, int, int]) -> None:
         assert more_often(*table) == 1.0
 
 
+@pytest.mark.parametrize(
+    ("hits", "of", "all_hits", "all_of"),
+    [(900, 1_000, 1_000, 1_000_000), (60, 50_000, 1_000, 1_000_000), (3, 3, 40_000, 200_000)],
+)
+def test_large_sets(hits: int, of: int, all_hits: int, all_of: int) -> None:
+    """A million rows are no matter, and tiny chances stay apart from 0."""
+    from scipy.stats import hypergeom
+
+    wanted = float(hypergeom.logsf(hits - 1, all_of, all_hits, of))
+    assert more_often(hits, of, all_hits, all_of) == pytest.approx(math.exp(wanted), rel=1e-6)
+
+
 @given(st.integers(0, 500), st.integers(1, 500))
 def test_wilson_holds_the_shares_that_the_score_test_accepts(one: int, other: int) -> None:
     """At an inner bound p the found share lies exactly 1.96 standard errors away from p."""
@@ -51,6 +64,7 @@ def test_wilson_holds_the_shares_that_the_score_test_accepts(one: int, other: in
             distance = abs(hits / of - p) / (p * (1 - p) / of) ** 0.5
             assert distance == pytest.approx(1.959964, rel=1e-6)
     assert wilson(0, 0) == (0.0, 1.0)
+    assert wilson(5, 100) == pytest.approx((0.02154, 0.11175), abs=1e-4)  # as published
 
 
 @given(CHANCES)

@@ -18,9 +18,7 @@ from synthgate.poison.chance import (
     all_here,
     benjamini_hochberg,
     binomial_tail,
-    fisher,
     least_unproven,
-    wilson,
 )
 from synthgate.poison.cover import distinct
 from synthgate.poison.grams import Grams, grams
@@ -123,14 +121,6 @@ def test_all_here_is_exact(candidates: int, real: int, total: int) -> None:
     assert float(all_here(total, candidates, real)) == pytest.approx(float(exact), rel=1e-9)
 
 
-@given(st.integers(0, 12), st.integers(0, 12), st.integers(0, 12), st.integers(0, 12))
-def test_fisher_is_scipys(a: int, b: int, c: int, d: int) -> None:
-    """The one-sided test agrees with the library that takes a second to import."""
-    found = fisher(a, a + b, c, c + d)
-    wanted = stats.fisher_exact([[a, b], [c, d]], alternative="greater").pvalue
-    assert found == pytest.approx(wanted, rel=1e-7, abs=1e-12)
-
-
 @given(st.integers(0, 50), st.integers(0, 50), st.floats(0.001, 0.999))
 def test_binomial_tail_is_scipys(hits: int, more: int, rate: float) -> None:
     """P(at least so many) is the survival function one below."""
@@ -147,12 +137,6 @@ def test_benjamini_hochberg_is_the_rule_read_aloud(p: list[float], more: int) ->
     found = benjamini_hochberg(np.array(p), tests, 0.2)
     assert int(found.sum()) == (max(passing) if passing else 0)
     assert all(p[at] <= ranked[passing[-1] - 1] for at in np.flatnonzero(found))
-
-
-def test_wilson() -> None:
-    """The interval of 5 of 100 is the published one, and none of none says nothing."""
-    assert wilson(5, 100) == pytest.approx((0.02154, 0.11175), abs=1e-4)
-    assert wilson(0, 0) == (0.0, 1.0)
 
 
 @given(st.lists(st.integers(1, 6), max_size=6), st.integers(2, 6), st.integers(1, 6))

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import json
-import math
 import random
 import re
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from synthgate.embedders import static
 from synthgate.errors import UsageError
-from synthgate.poison.chance import fisher
 from synthgate.provenance import Stamp, read
-from synthgate.stats.holm import holm
 from synthgate.tracing.origins import origins
 from synthgate.tracing.query import Ids, Like, Match, texts_of
 from synthgate.tracing.ranking import FIELDS, Tally
@@ -27,47 +23,6 @@ from tests.conftest import read_rows, synthgate, write_rows
 from tests.hostile import HOSTILE
 from tests.strategies import plain_rows
 from tests.tracing import exclusion, heirs, id_of, member, run
-
-# --- the test ---------------------------------------------------------------------------
-
-PARTS = st.integers(1, 30).flatmap(lambda rows: st.tuples(st.integers(0, rows), st.just(rows)))
-
-
-@given(PARTS, PARTS)
-@example((0, 5), (5, 9))
-@example((5, 5), (0, 4))
-def test_the_chance_is_exact(here: tuple[int, int], elsewhere: tuple[int, int]) -> None:
-    """The tail of the hypergeometric distribution, against fractions."""
-    hits, part, all_hits, whole = *here, here[0] + elsewhere[0], here[1] + elsewhere[1]
-    ways = [
-        math.comb(all_hits, k) * math.comb(whole - all_hits, part - k)
-        for k in range(hits, min(part, all_hits) + 1)
-        if part - k <= whole - all_hits
-    ]
-    wanted = float(Fraction(sum(ways), math.comb(whole, part)))
-    assert fisher(*here, *elsewhere) == pytest.approx(wanted, rel=1e-9, abs=1e-300)
-
-
-def test_the_chance_in_large_sets() -> None:
-    """A million rows are no matter, and tiny chances stay apart from 0."""
-    from scipy.stats import hypergeom
-
-    for hits, part, all_hits, whole in (
-        (900, 1_000, 1_000, 1_000_000), (60, 50_000, 1_000, 1_000_000), (3, 3, 40_000, 200_000),
-    ):  # fmt: skip
-        wanted = float(hypergeom.logsf(hits - 1, whole, all_hits, part))
-        found = fisher(hits, part, all_hits - hits, whole - part)
-        assert found == pytest.approx(math.exp(wanted), rel=1e-6)
-
-
-@given(st.lists(st.floats(0, 1), max_size=12))
-def test_holm_steps_down(chances: list[float]) -> None:
-    """The k-th smallest is at most 5 % after correction exactly if all up to it pass their step."""
-    found = holm(chances)
-    order = sorted(range(len(chances)), key=chances.__getitem__)
-    steps = [min(1.0, chances[at] * (len(chances) - rank)) for rank, at in enumerate(order)]
-    assert [found[at] for at in order] == [max(steps[: n + 1]) for n in range(len(steps))]
-
 
 # --- the queries ------------------------------------------------------------------------
 

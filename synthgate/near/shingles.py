@@ -106,10 +106,3 @@ def _worded(texts: list[bytes], hashes: Array, counts: Array) -> tuple[Array, Ar
     counts = counts.copy()
     counts[wordless] = 1
     return np.insert(hashes, places, np.array(instead, dtype=np.uint64)), counts
-
-
-def jaccard(one: frozenset[int], other: frozenset[int]) -> float:
-    """Return the share of shingles that two sides have in common; two empty sides are equal."""
-    shared = len(one & other)
-    together = len(one) + len(other) - shared
-    return shared / together if together else 1.0

@@ -20,11 +20,11 @@ from synthgate.poison import Array, Finding
 from synthgate.poison.chance import (
     benjamini_hochberg,
     binomial_tail,
-    fisher,
     least_unproven,
 )
 from synthgate.poison.cover import distinct
 from synthgate.poison.grams import Grams, fit_as_name, frequencies
+from synthgate.stats.compare import more_often
 
 FALSE_SHARE = 0.01
 PLAIN = ("refusal", "link", "code")  # properties with one value, which says it
@@ -130,5 +130,5 @@ def _beside_real(grams: Grams, pairs: _Pairs, at: int, least: int, rule: Rule) -
     of, of_real = int(grams.here[gram]), int(grams.real[gram])
     if hits / of - real / of_real <= rule.excess:
         return 1.0
-    p = fisher(hits, of, real, of_real)
+    p = more_often(hits, of, hits + real, of + of_real)
     return p if p * len(pairs.grams) <= rule.risk else 1.0

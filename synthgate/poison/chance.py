@@ -1,11 +1,9 @@
-"""How likely it is by chance: tails of three distributions, and corrections for many tests.
+"""How likely it is by chance, for many things at once: tails of distributions, a correction.
 
 numpy and scipy.special only: scipy.stats takes a second to import.
 """
 
 from __future__ import annotations
-
-from math import sqrt
 
 from synthgate.poison import Array
 
@@ -54,22 +52,6 @@ def least_unproven(totals: Array, candidates: int, real: int, risk: float, least
     return max(least, int(np.flatnonzero(beyond <= risk)[0]))
 
 
-def fisher(hits: int, of: int, hits_real: int, of_real: int) -> float:
-    """Return Fisher's one-sided p: hits are no more frequent here than in the real texts."""
-    import numpy as np
-    from scipy.special import gammaln
-
-    total, everyone = hits + hits_real, of + of_real
-    here = np.arange(hits, min(total, of) + 1, dtype=float)
-
-    def ways(n: float, k: Array) -> Array:
-        return gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1)
-
-    valid = here[total - here <= of_real]
-    logs = ways(of, valid) + ways(of_real, total - valid) - ways(everyone, np.float64(total))
-    return min(1.0, float(np.exp(logs).sum()))
-
-
 def benjamini_hochberg(p: Array, tests: int, rate: float) -> Array:
     """Return which of some p-values stand, of `tests` in all, with a false share of `rate`.
 
@@ -83,13 +65,3 @@ def benjamini_hochberg(p: Array, tests: int, rate: float) -> Array:
     if under.any():
         stands[order[: int(np.flatnonzero(under)[-1]) + 1]] = True
     return stands
-
-
-def wilson(hits: int, of: int, z: float = 1.96) -> tuple[float, float]:
-    """Return Wilson's interval of a share, 95 % by default."""
-    if not of:
-        return 0.0, 1.0
-    share, part = hits / of, z * z / of
-    middle = (share + part / 2) / (1 + part)
-    half = z / (1 + part) * sqrt(share * (1 - share) / of + part / (4 * of))
-    return max(0.0, middle - half), min(1.0, middle + half)

@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from synthgate.poison import Array, Finding
-from synthgate.poison.chance import all_here, fisher, least_unproven
+from synthgate.poison.chance import all_here, least_unproven
 from synthgate.poison.grams import Grams
+from synthgate.stats.compare import more_often
 
 FOLDS = 5
 DOUBT = 0.01
@@ -127,7 +128,8 @@ def doubts(found: Opinion, names: Sequence[str], least: int, risk: float) -> Ite
     judged_here, judged_real = (int((s.rank >= 0).sum()) for s in (found.here, found.real))
     enough = least_unproven(natural, judged_here, judged_real, risk, least)
     for (given, would), hits in sorted(here.items(), key=lambda each: (-each[1], each[0])):
-        p = fisher(hits, judged[0][given], real[given, would], judged[1][given])
+        all_of = judged[0][given] + judged[1][given]
+        p = more_often(hits, judged[0][given], hits + real[given, would], all_of)
         rare = float(all_here(hits, judged_here, judged_real)) <= risk  # for few kinds to go by
         stands = p * len(here) <= risk if real[given, would] else hits >= enough and rare
         if hits >= least and stands:

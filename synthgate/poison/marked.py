@@ -10,9 +10,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from synthgate.poison import Finding
-from synthgate.poison.chance import fisher
 from synthgate.poison.characters import HIDDEN
 from synthgate.poison.gathered import Mark
+from synthgate.stats.compare import more_often
 
 _NATURAL = 1e-3  # chance from which on the real rows are said to have as many
 _SHOWN = 5
@@ -26,7 +26,7 @@ def marked(
     for (test, kind), found in _by_kind(here).items():
         rows = tuple(sorted({mark.row for mark in found}))
         common = natural.get((test, kind), 0)
-        p = fisher(len(rows), sizes[0], common, sizes[1]) if sizes[1] else 1.0
+        p = more_often(len(rows), sizes[0], len(rows) + common, sum(sizes)) if sizes[1] else 1.0
         enough = 1 if kind == HIDDEN or test == "payload" else least
         blocking = len(rows) >= enough and (not common or p < _NATURAL)
         seen = Counter(mark.text for mark in found)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from synthgate.poison import Array, Finding
 from synthgate.poison.association import Property
-from synthgate.poison.chance import fisher
+from synthgate.stats.compare import more_often
 
 _MOST = 20
 _NATURAL = 1e-3  # chance from which on the real rows are said to have it as often
@@ -28,7 +28,8 @@ def same_outputs(
     many = sorted(np.flatnonzero(here >= least).tolist(), key=lambda value: (-here[value], value))
     others = len(values) - candidates
     for value in many[:_MOST]:
-        p = fisher(int(here[value]), candidates, int(real[value]), others)
+        hits, everywhere = int(here[value]), int(here[value] + real[value])
+        p = more_often(hits, candidates, everywhere, candidates + others)
         if p < _NATURAL:
             rows = tuple(np.flatnonzero(values[:candidates] == value).tolist())
             text = (

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from synthgate.poison import Array, Finding
-from synthgate.poison.chance import benjamini_hochberg, binomial_tail, wilson
+from synthgate.poison.chance import benjamini_hochberg, binomial_tail
+from synthgate.stats.compare import wilson
 
 FALSE_SHARE = 0.01
 

@@ -9,9 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from synthgate.formats import dig
-from synthgate.poison.chance import fisher
 from synthgate.rows import Row
-from synthgate.stats.holm import holm
+from synthgate.stats.compare import holm, more_often
 
 FIELDS = ("source", "generator", "prompt", "run")
 NONE = "(none)"
@@ -98,9 +97,7 @@ def ranked(
     kind: str, counts: Mapping[str, tuple[int, int]], matched: int, rows: int
 ) -> Iterator[Ranked]:
     """Yield what stands in some counts, {value: (rows, those that match)}; matches only."""
-    known = {
-        (of, hits): fisher(hits, of, matched - hits, rows - of) for of, hits in set(counts.values())
-    }
+    known = {(of, hits): more_often(hits, of, matched, rows) for of, hits in set(counts.values())}
     fair = holm([known[count] for count in counts.values()])
     for (value, (of, hits)), corrected in zip(counts.items(), fair, strict=True):
         if hits:
