@@ -159,6 +159,15 @@ def parts(*groups: tuple[str, Iterable[Block]]) -> tuple[Part, ...]:
     return tuple(Part(title, blocks) for title, blocks in made if blocks)
 
 
+def made(
+    part: Found, name: str, title: str, lead: str, *groups: tuple[str, Iterable[Block]]
+) -> Section:
+    """Return a section with its groups; one that was not computed says why, and takes none."""
+    if not shown(part):
+        return Section(name, title, lead, (), text(part, "why"))
+    return Section(name, title, lead, parts(*groups))
+
+
 def named(part: Found) -> str:
     """Return a slice by its field and value; a cluster or a prompt by its text, not its id."""
     field, value = text(part, "field"), text(part, "text") or text(part, "value")

@@ -35,16 +35,13 @@ _WORTH = (
 def inherited(found: Found) -> Section:
     """Return the section."""
     part = document.section(found, "inherited")
-    title = "Inherited error"
-    if not document.shown(part):
-        return Section("inherited", title, LEAD, (), document.text(part, "why"))
-    groups = document.parts(
+    return document.made(
+        part, "inherited", "Inherited error", LEAD,
         ("Weak slices", _slices(part)),
         ("What each verifier let through", _accept(part)),
         ("How good each check is", _checks(part)),
         ("What the audit can exclude", document.sentence(document.section(part, "excludes"))),
-    )
-    return Section("inherited", title, LEAD, groups)
+    )  # fmt: skip
 
 
 def _slices(part: Found) -> Iterator[Block]:

@@ -30,18 +30,15 @@ _ON = {"both": "prompt and response together"}
 def narrowing(found: Found) -> Section:
     """Return the section."""
     part = document.section(found, "narrowing")
-    title = "Narrowing"
-    if not document.shown(part):
-        return Section("narrowing", title, LEAD, (), document.text(part, "why"))
-    groups = document.parts(
+    return document.made(
+        part, "narrowing", "Narrowing", LEAD,
         ("Six measures", _measures(part)),
         ("Languages and scripts", _languages(part)),
         ("Real clusters that are empty or thin", _clusters(part)),
         ("Words used too often and too seldom", _words(part)),
         ("Lengths", _lengths(part)),
         ("Rare slices and words", _rare(part)),
-    )
-    return Section("narrowing", title, LEAD, groups)
+    )  # fmt: skip
 
 
 def _measures(part: Found) -> Iterator[Block]:

@@ -42,15 +42,13 @@ def collapse(found: Found) -> Section:
         "Does this set feed on earlier output? Rare slices go first, before any average moves: "
         "watch their recall, and how much real data stands beside each generation."
     )
-    if not document.shown(part):
-        return Section("collapse", "Collapse", lead, (), document.text(part, "why"))
-    groups = document.parts(
+    return document.made(
+        part, "collapse", "Collapse", lead,
         ("Real data beside each generation", _generations(part)),
         ("Trend over earlier runs", _trend(part)),
         ("What to expect", document.sentence(part, "projection")),
         ("Guards that blend applied", _guards(part)),
-    )
-    return Section("collapse", "Collapse", lead, groups)
+    )  # fmt: skip
 
 
 def _generations(part: Found) -> Iterator[Block]:
@@ -107,13 +105,11 @@ def poison(found: Found) -> Section:
         "Does something in the set teach a behaviour that nobody asked for? Blocking tests stay "
         "silent on clean data; the others only rank what a person should look at."
     )
-    if not document.shown(part):
-        return Section("poison", "Poisoning", lead, (), document.text(part, "why"))
-    groups = document.parts(
+    return document.made(
+        part, "poison", "Poisoning", lead,
         ("Findings", _findings(part)),
         ("What this could not see", map(Words, document.texts(part, "limits"))),
-    )
-    return Section("poison", "Poisoning", lead, groups)
+    )  # fmt: skip
 
 
 def _findings(part: Found) -> Iterator[Block]:
@@ -236,23 +232,21 @@ def drift(found: Found) -> Section:
     """Return the section on what changed since an earlier report."""
     part = document.section(found, "drift")
     lead = "What changed since an earlier report."
-    if not document.shown(part):
-        return Section("drift", "Drift", lead, (), document.text(part, "why"))
-    made = tuple(
-        tuple(_value(each.get(key)) for key in ("what", "before", "now", "words"))
-        for each in document.each(part, "changes")
-    )
-    said = f"Against {document.text(part, 'against')}."
-    blocks: list[Block] = [Words(said, "dim")]
-    if made:
-        columns = ("what", "before", "now", "in words")
-        changes = document.each(part, "changes")
-        strong = frozenset(n for n, each in enumerate(changes) if each.get("notable"))
-        whole = len(made) + int(number(part.get("more")) or 0)
-        blocks.append(Table("Changes", columns, made, last=2, strong=strong, all=whole))
-    else:
-        blocks.append(Words("Nothing changed that this report measures."))
-    return Section("drift", "Drift", lead, document.parts(("", blocks)))
+    return document.made(part, "drift", "Drift", lead, ("", _changes(part)))
+
+
+def _changes(part: Found) -> Iterator[Block]:
+    yield Words(f"Against {document.text(part, 'against')}.", "dim")
+    changes = document.each(part, "changes")
+    if not changes:
+        yield Words("Nothing changed that this report measures.")
+        return
+    names = ("what", "before", "now", "words")
+    made = tuple(tuple(_value(each.get(name)) for name in names) for each in changes)
+    columns = ("what", "before", "now", "in words")
+    strong = frozenset(n for n, each in enumerate(changes) if each.get("notable"))
+    whole = len(made) + int(number(part.get("more")) or 0)
+    yield Table("Changes", columns, made, last=2, strong=strong, all=whole)
 
 
 def _value(value: object) -> str:
