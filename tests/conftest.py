@@ -65,6 +65,24 @@ def heed_signals() -> None:
         signal.signal(each, signal.SIG_DFL)
 
 
+def in_shell(folder: Path, script: str) -> Done:
+    """Run what a document shows, as if pasted into a shell in which synthgate is installed."""
+    command = folder / "bin" / "synthgate"
+    command.parent.mkdir(exist_ok=True)
+    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m synthgate "$@"\n')
+    command.chmod(0o755)
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("SYNTHGATE_")}
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script],
+        capture_output=True,
+        cwd=folder,
+        env={**clean, "PATH": f"{command.parent}:{os.environ['PATH']}"},
+        timeout=120,
+        check=False,
+    )
+    return Done(done.returncode, done.stdout, done.stderr.decode())
+
+
 def write_rows(path: Path, rows: Sequence[Any]) -> Path:
     """Write rows as JSON lines; bytes are written as they are."""
     lines = [row if isinstance(row, bytes) else json.dumps(row).encode() for row in rows]
