@@ -9,11 +9,13 @@ import os
 import re
 import resource
 from functools import cache
+from pathlib import Path
 
 import pytest
 
 from tests.attacks.catalogue import ATTACKS, CONTROLS, THREATS
 from tests.attacks.runner import MEMORY, Report, run_attacks, show
+from tests.attacks.stage import Stage
 from tests.conftest import ROOT
 
 EVERY = (*ATTACKS, *CONTROLS)
@@ -71,6 +73,18 @@ def test_the_run_survives_and_honest_programs_pass(ran: Report) -> None:
     assert not ran.broken, show(ran)
     assert not ran.wronged, show(ran)
     assert len(ran.neighbours) * 13 >= len(ran.results)
+
+
+def test_only_what_this_run_left_is_held_against_it() -> None:
+    """A killed run's files in the shared folders are not this run's; its own are found, once."""
+    with Stage(None) as killed, Stage(None) as stage:
+        left, own = (each.places_of("")["TOKEN"] for each in (killed, stage))
+        for token in (left, own, stage.run):
+            Path("/tmp", token).write_text("here")
+        assert stage.effects() == {
+            own: {f"file written: /tmp/{own}"}, stage.run: {f"file written: /tmp/{stage.run}"}
+        }  # fmt: skip
+    assert not Path("/tmp", own).exists()
 
 
 def test_limits_alone_do_not_hold() -> None:

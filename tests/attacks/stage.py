@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import hashlib
+import itertools
 import os
 import re
 import secrets
@@ -152,7 +153,13 @@ class Stage:
         self.user = user
         self.folder = Path(tempfile.mkdtemp(prefix="sgstage"))
         self.outside = Path(tempfile.mkdtemp(prefix="sgstage", dir="/var/tmp"))
-        self.run = "sg" + secrets.token_hex(5)[:9]
+        # Every name of this run begins with its mark: what a killed run left behind, or one that
+        # goes on beside it writes, is not of this run.
+        mark = "sg" + secrets.token_hex(2)
+        self.run = mark + "fffff"
+        self._mark = mark
+        self._mine = re.compile(mark.encode() + rb"[0-9a-f]{5}")
+        self._numbers = itertools.count()
         self.folder.chmod(0o755)
         self.outside.chmod(0o755)
         for name, mode in (("home", 0o700), ("cwd", 0o777), ("place", 0o777), ("tmp", 0o1777),
@@ -185,7 +192,7 @@ class Stage:
 
     def places_of(self, source: str) -> dict[str, str]:
         """What is filled into one program; victims are made for those that ask for them."""
-        token = "sg" + secrets.token_hex(5)[:9]
+        token = f"{self._mark}{next(self._numbers):05x}"
         filled = {
             "TOKEN": token,
             "RUN": self.run,
@@ -228,10 +235,10 @@ class Stage:
         for token, bait in self.baits.items():
             if bait.hurt():
                 add(token, "file spoiled")
-        for token in survivors({victim.pid for victim in self.victims.values()}):
+        for token in survivors(self._mine, {victim.pid for victim in self.victims.values()}):
             add(token, "process left")
         for path in self._written():
-            known = TOKEN.match(path.name.encode())
+            known = self._mine.match(os.fsencode(path.name))
             add(known[0].decode() if known else "", f"file written: {path}")
         if self._rows_digest != _digest(self.rows):
             add("", "rows changed")
@@ -241,7 +248,7 @@ class Stage:
         found = [path for path in (self.folder / "tmp").iterdir() if not _is_ours(path)]
         for place in self.places:
             with contextlib.suppress(OSError):
-                names = [name for name in os.listdir(place) if TOKEN.match(os.fsencode(name))]
+                names = [name for name in os.listdir(place) if self._mine.match(os.fsencode(name))]
                 found += [Path(place) / name for name in names]
         return found
 
@@ -283,7 +290,7 @@ def _forget(key: int) -> None:
     libc.semctl(libc.semget(key, 0, 0), 0, 0)
 
 
-def survivors(known: set[int]) -> set[str]:
+def survivors(mine: re.Pattern[bytes], known: set[int]) -> set[str]:
     """Return the tokens of processes that still run and bear one in their name or arguments."""
     found = set()
     for name in filter(str.isdigit, os.listdir("/proc")):
@@ -292,5 +299,5 @@ def survivors(known: set[int]) -> set[str]:
         for file in ("comm", "cmdline"):
             with contextlib.suppress(OSError):
                 data = Path(f"/proc/{name}/{file}").read_bytes()
-                found |= {each.decode() for each in TOKEN.findall(data) if b"python" not in data}
+                found |= {each.decode() for each in mine.findall(data) if b"python" not in data}
     return found
