@@ -24,7 +24,12 @@ _WATCHFUL = {  # a dead node is missed within seconds
     "health_check_timeout_ms": 10_000,
     "health_check_failure_threshold": 3,
 }
-_QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DISABLE_IMPORT_WARNING": "1"}
+# Ray would let its tasks wait behind whatever else this machine does.
+_QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_DISABLE_IMPORT_WARNING": "1",
+    "RAY_worker_niceness": "0",
+}
 
 
 class Bed:

@@ -7,7 +7,6 @@ from typing import Any
 
 from synthgate.descent import Barred, Kin, excluded, kin_of
 from synthgate.engine.parts import Job
-from synthgate.engine.ray_cluster import Ref, fetch
 from synthgate.jsonl.pages import looked
 from synthgate.jsonl.splits import Split, pages_of, unchanged
 from synthgate.jsonl.stamped import provenances
@@ -22,12 +21,11 @@ def descent(split: Split, job: Job, settings: Settings) -> tuple[None, list[Kin]
     return None, [kin_of(provenances(page, looked(page), stamp), barred) for page in pages]
 
 
-def close(parts: list[Ref], settings: Settings) -> tuple[Any, ...]:
+def close(kin: list[list[Kin]], settings: Settings) -> tuple[Any, ...]:
     """Leave for each part which of its rows are excluded, {place in it: why}."""
-    kin: list[list[Kin]] = [fetch(each) for each in parts]
     counts = [sum(map(len, pages)) for pages in kin]
     starts = list(accumulate(counts, initial=0))
-    told: list[dict[int, str]] = [{} for _ in parts]
+    told: list[dict[int, str]] = [{} for _ in kin]
     number = 0
     gone = excluded([page for pages in kin for page in pages], settings.barred or Barred(()))
     for row, why in gone.items():

@@ -14,7 +14,6 @@ import numpy as np
 
 from synthgate.config import DedupePolicy
 from synthgate.engine.parts import Job, Part
-from synthgate.engine.ray_cluster import Ref, fetch
 from synthgate.jsonl import Leaf
 from synthgate.jsonl.pages import Line, LinesPage, Page
 from synthgate.jsonl.splits import Split, pages_of, unchanged
@@ -82,11 +81,12 @@ class Gone:
     similarities: Array
 
 
-Item = tuple[int, Split, list[Ref], int]
+Item = tuple[int, Split, Local, int]
+"""A part: its number, where it is, what is known of it, the number of its first row."""
 
 
 def scan(
-    item: tuple[Split, list[Ref]], job: Job, settings: Settings, shares: int
+    item: tuple[Split, dict[int, str]], job: Job, settings: Settings, shares: int
 ) -> tuple[Any, ...]:
     """Look at the rows of a part: `Local`, `Standing` and shares of its digests stay."""
     split, gone = item
@@ -99,7 +99,7 @@ def scan(
             yield scanned_of(page, settings)
 
     known = survey(scanned(), leaves.took)
-    known.excluded = fetch(gone[0]) if gone else {}
+    known.excluded = gone
     alive = Verdicts(known).alive
     standing = Standing(alive, known.worth, known.prompts, known.responses)
     equal = shuffle.equal(known.digests, known.worth, alive, 0, shares)
@@ -142,18 +142,18 @@ class _Leaves:
         part.edited += found.edited
 
 
-def repeats(equal: list[Ref], starts: list[int]) -> tuple[None, Pairs]:
+def repeats(equal: list[shuffle.Equal], starts: list[int]) -> tuple[None, Pairs]:
     """Find which rows repeat which exactly, in one share of the digests."""
-    parts = zip(map(fetch, equal), starts, strict=False)
+    parts = zip(equal, starts, strict=False)
     return None, shuffle.repeats(replace(part, rows=part.rows + start) for part, start in parts)
 
 
-def keys(item: Item, repeats: list[Ref], shares: int, _settings: Settings) -> tuple[Any, ...]:
+def keys(item: Item, repeats: list[Pairs], shares: int, _settings: Settings) -> tuple[Any, ...]:
     """Return shares of the keys of the rows of a part that repeat none exactly."""
-    _, _, (local,), first = item
-    known: Survey = fetch(local).known
+    _, _, here, first = item
+    known = here.known
     alive = Verdicts(known).alive
-    for rows, _ in map(fetch, repeats):
+    for rows, _ in repeats:
         alive[inside(rows, first, len(alive))] = False
     return None, *shuffle.keyed(known, alive, first, shares)
 
@@ -164,24 +164,22 @@ def inside(rows: Array, first: int, count: int) -> Array:
     return rows[begin:end].astype(np.int64) - first
 
 
-def link(keyed: list[Ref], threshold: float) -> tuple[None, Pairs]:
+def link(keyed: list[shuffle.Keyed], threshold: float) -> tuple[None, Pairs]:
     """Find which rows share keys, in one share of the keys."""
-    return None, shuffle.linked(map(fetch, keyed), threshold)
+    return None, shuffle.linked(keyed, threshold)
 
 
-def unite(forests: list[Ref]) -> tuple[int, United]:
+def unite(forests: list[Pairs]) -> tuple[int, United]:
     """Find the groups of rows that may be alike, and bins of whole groups."""
-    rows, begins = groups.components([fetch(each) for each in forests])
+    rows, begins = groups.components(forests)
     size = max(_BIN, len(rows) // _BINS)
     bins = list(groups.spans(begins, len(rows), size))
     return len(bins), United(rows, begins, bins)
 
 
-def pick(item: Item, united: list[Ref], shares: int, _settings: Settings) -> tuple[Any, ...]:
+def pick(item: Item, found: United, shares: int, _settings: Settings) -> tuple[Any, ...]:
     """Return the lines of the rows of a part that are in groups, bin by bin."""
-    _, split, (local,), first = item
-    here: Local = fetch(local)
-    found: United = fetch(united[0])
+    _, split, here, first = item
     count = len(here.known)
     bins = np.repeat(np.arange(len(found.bins)), [last - begin for begin, last in found.bins])
     mine = np.flatnonzero((found.rows >= first) & (found.rows < first + count))
@@ -222,14 +220,13 @@ def opened(split: Split, local: Local) -> Iterator[Leaf]:
         yield replace(leaf, page=page)
 
 
-def judge(item: tuple[int, list[Ref]], known: list[Ref], settings: Settings) -> tuple[None, Gone]:
+def judge(item: tuple[int, list[Picked]], united: United, settings: Settings) -> tuple[None, Gone]:
     """Compare the rows of each group of one bin."""
-    number, refs = item
-    united: United = fetch(known[0])
+    number, parts = item
     begin, end = united.bins[number]
     worth: dict[int, float] = {}
     lines: dict[int, bytes] = {}
-    for part in map(fetch, refs):
+    for part in parts:
         rows = part.rows.tolist()
         lines.update(zip(rows, part.lines, strict=True))
         worth.update(zip(rows, part.worth.tolist(), strict=bool(len(part.worth))))
@@ -252,16 +249,16 @@ def judge(item: tuple[int, list[Ref]], known: list[Ref], settings: Settings) -> 
 
 
 def resolve(
-    task: tuple[list[Ref], list[Ref], list[Ref], list[int]], policy: DedupePolicy
+    task: tuple[list[Standing], list[Pairs], list[Gone], list[int]], policy: DedupePolicy
 ) -> tuple[Any, ...]:
     """Decide which rows go: repeats of rows that go themselves, caps; what each part loses."""
     standing, equal, near, starts = task
-    known = _whole([fetch(each) for each in standing])
+    known = _whole(standing)
     verdicts = Verdicts(known)
-    for each in equal:
-        verdicts.drop("exact", *fetch(each))
-    for gone in map(fetch, near):
-        drop(verdicts, gone)
+    for pairs in equal:
+        verdicts.drop("exact", *pairs)
+    for each in near:
+        drop(verdicts, each)
     verdicts.inherit()
     capped(verdicts, known, shuffle.preferred(known.worth, len(known)), policy)
     gone = (Gone(*verdicts.repeats(first, end - first)) for first, end in pairwise(starts))

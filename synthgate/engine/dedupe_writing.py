@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from synthgate.engine.dedupe_tasks import Item, Local, drop, inside, lines_of, opened
+from synthgate.engine.dedupe_tasks import Gone, Item, Local, drop, inside, lines_of, opened
 from synthgate.engine.parts import Job, Part
-from synthgate.engine.ray_cluster import Ref, fetch
 from synthgate.jsonl.pages import Line, LinesPage
 from synthgate.jsonl.splits import Split
 from synthgate.jsonl.stamped import identified
@@ -36,11 +35,10 @@ class Names:
         return Names(rows, ids, self.files[at], self.lines[at])
 
 
-def name(item: Item, named: list[Ref], _shares: int, settings: Settings) -> tuple[None, Names]:
+def name(item: Item, named: Array, _shares: int, settings: Settings) -> tuple[None, Names]:
     """Return ids and places of the rows of a part that others repeat."""
-    number, split, (local,), first = item
-    here: Local = fetch(local)
-    places = inside(fetch(named[0]), first, len(here.known))
+    number, split, here, first = item
+    places = inside(named, first, len(here.known))
     held = [Line(0, 0, raw) for raw in lines_of(split, here, places.tolist())]
     ids = identified(LinesPage(held, len(held)), settings.stamp.provenance)
     begins = np.cumsum([0, *(leaf.rows for leaf in here.leaves)])
@@ -54,27 +52,27 @@ def name(item: Item, named: list[Ref], _shares: int, settings: Settings) -> tupl
     return None, Names(places + first, found, files, np.array(lines, dtype=np.uint64))
 
 
-def tell(task: tuple[list[Ref], list[Ref]]) -> tuple[Any, ...]:
+def tell(task: tuple[list[Names], list[Gone]]) -> tuple[Any, ...]:
     """Return the names that each part needs."""
-    names, gone = task
-    parts: list[Names] = [fetch(each) for each in names]
+    parts, gone = task
     known = Names(
         np.concatenate([np.zeros(0, np.int64), *(part.rows for part in parts)]),
         b"".join([part.ids for part in parts]),
         np.concatenate([np.zeros(0, np.uint32), *(part.files for part in parts)]),
         np.concatenate([np.zeros(0, np.uint64), *(part.lines for part in parts)]),
     )
-    told = (known.of(np.unique(fetch(each).survivors)) for each in gone)
+    told = (known.of(np.unique(each.survivors)) for each in gone)
     return None, *told, None
 
 
-def write(item: tuple[Split, list[Any]], job: Job, settings: Settings, places: list[str]) -> Part:
+def write(
+    item: tuple[Split, Local, Gone, Names | None], job: Job, settings: Settings, places: list[str]
+) -> Part:
     """Return the lines of a part as they are written."""
-    split, (local, gone, names) = item
-    here: Local = fetch(local)
+    split, here, gone, names = item
     verdicts = Verdicts(here.known)
-    drop(verdicts, fetch(gone))
-    named = _Named(fetch(names), places) if names is not None else lambda _: ("", "")
+    drop(verdicts, gone)
+    named = _Named(names, places) if names is not None else lambda _: ("", "")
     part, first = Part(more=[]), 0
     for leaf in opened(split, here):
         forms = here.known.forms[first : first + leaf.rows].tobytes()

@@ -17,7 +17,7 @@ from synthgate.clusters.seen import Fates, Seen, joined
 from synthgate.config import ClusterCapPolicy
 from synthgate.embedders import Embedder, Learner
 from synthgate.engine.parts import Job, Part, Reading
-from synthgate.engine.ray_cluster import Cluster, Ref, fetch
+from synthgate.engine.ray_cluster import Cluster, Ref
 from synthgate.jsonl.splits import Split
 from synthgate.rows import Decision
 from synthgate.stages.cluster_cap import Facts, capped, decide, look, missing, text_of
@@ -79,11 +79,11 @@ class Cap:
         """Read all rows again; yield what became of those of each split; `more` is `Told`."""
         yield from self._cluster.run(_decided, self._items(wanted), self._job, self._policy)
 
-    def _items(self, wanted: set[int]) -> Iterator[tuple[Split, list[Ref], int, list[int]]]:
+    def _items(self, wanted: set[int]) -> Iterator[tuple[Split, Ref, int, list[int]]]:
         start = 0
         for split, fates, size in zip(self._splits, self._fates, self._sizes, strict=True):
             stop = start + size
-            yield split, [fates], start, [row for row in wanted if start <= row < stop]
+            yield split, fates, start, [row for row in wanted if start <= row < stop]
             start = stop
 
 
@@ -125,15 +125,15 @@ def _looked(
 
 
 def _planned(
-    task: tuple[list[Ref], list[int]],
+    task: tuple[list[Seen], list[int]],
     job: Job,
     policy: ClusterCapPolicy,
     counts: NDArray[Any] | None,
     real: list[tuple[str, str]],
 ) -> tuple[Any, ...]:
-    refs, sizes = task
+    parts, sizes = task
     embedder = _embedder(policy, counts)
-    seen = joined(map(fetch, refs), sum(sizes))
+    seen = joined(parts, sum(sizes))
     capping = capped(seen, embedder, policy, job.seed)
     missed = missing(capping, real, job.seed) if policy.against else None
     return capping.facts(policy.max_per_cluster, missed), *_parts(capping.fates, sizes)
@@ -146,10 +146,8 @@ def _parts(fates: Fates, sizes: Iterable[int]) -> Iterator[Fates]:
         start += size
 
 
-def _decided(
-    task: tuple[Split, list[Ref], int, list[int]], job: Job, policy: ClusterCapPolicy
-) -> Part:
-    split, (fates,), start, numbers = task
+def _decided(task: tuple[Split, Fates, int, list[int]], job: Job, policy: ClusterCapPolicy) -> Part:
+    split, fates, start, numbers = task
     slices = Slices([policy.protect, *policy.by] if policy.protect else policy.by)
     texts: list[tuple[int, str]] = []
     wanted = frozenset(numbers)
@@ -161,6 +159,6 @@ def _decided(
             texts.append((start + number, text[:MAX_TEXT]))
 
     reading = Reading(split, job, again=True)
-    part = reading.settle(decide(reading, fetch(fates), watch))
+    part = reading.settle(decide(reading, fates, watch))
     part.more = Told(slices.counts(), texts)
     return part

@@ -2,6 +2,8 @@
 
 Ray Core and nothing above it. A task that is lost with its node is run again by Ray, and so are the
 tasks whose results it needs and that were lost too; tasks are pure, so that it gives the same.
+No task waits for another: it begins when all that it needs is there. One that asked for it while it
+ran kept its processor, and on the last node left nobody could make again what was lost.
 Memory of this process: what `run` has fetched and not yet handed on, and what Ray keeps of each
 task and object (docs/scale.md).
 """
@@ -51,11 +53,14 @@ def _carried(error: SynthgateError) -> SynthgateError:
 
 
 def guarded(work: Callable[..., Any], left: int) -> Callable[..., Any]:
-    """Return a task: what the work returns is (what is told, `left` things that stay there)."""
+    """Return a task: what the work returns is (what is told, `left` things that stay there).
 
-    def task(*args: Any) -> Any:
+    A task is given the arguments of the work as `lifted` leaves them, and what was lifted out.
+    """
+
+    def task(args: list[Any], *lifted: Any) -> Any:
         try:
-            found = work(*args)
+            found = work(*_filled(args, lifted))
         except SynthgateError as error:
             failed = Failed(_carried(error))
             return (failed, *[None] * left) if left else failed
@@ -83,12 +88,30 @@ def staying(value: Any) -> Stays:
     return Stays(value, bytes(max(0, _STAYS - size)) if size > _NOTHING else b"")
 
 
-def fetch(ref: Ref) -> Any:
-    """Return what a task left where it ran; for use in tasks."""
-    import ray
+@dataclass(frozen=True)
+class _Slot:
+    """Where in the arguments of a task a value goes that it waits for."""
 
-    kept: Any = ray.get(ref)
-    return kept.value
+    number: int
+
+
+def lifted(args: Any, kind: type, out: list[Any]) -> Any:
+    """Return arguments with a slot for each reference in their lists and tuples; fill `out`."""
+    if isinstance(args, kind):
+        out.append(args)
+        return _Slot(len(out) - 1)
+    if type(args) in (list, tuple):
+        return type(args)(lifted(each, kind, out) for each in args)
+    return args
+
+
+def _filled(args: Any, values: tuple[Any, ...]) -> Any:
+    if isinstance(args, _Slot):
+        value = values[args.number]
+        return value.value if isinstance(value, Stays) else value
+    if type(args) in (list, tuple):
+        return type(args)(_filled(each, values) for each in args)
+    return args
 
 
 class Cluster:
@@ -159,6 +182,7 @@ class Cluster:
     ) -> Iterator[Any]:
         """Yield what `work(item, *shared)` returns, in the order of the items.
 
+        References in lists and tuples of the arguments become what they refer to.
         With `left`, work returns a tuple of so many things more; they stay where they are, and what
         is yielded is (the first thing, references to the others). So many tasks are in flight as
         keep all processors busy, results that wait for their turn included. `alone` gives a task
@@ -176,7 +200,9 @@ class Cluster:
             if len(flying) >= AHEAD * self.processors:
                 yield self._landed(flying.popleft())
             with _undisturbed():
-                flying.append(task.remote(item, *shared))
+                needs: list[Ref] = []
+                args = lifted([item, *shared], self._ray.ObjectRef, needs)
+                flying.append(task.remote(args, *needs))
             self.tasks += 1
         while flying:
             yield self._landed(flying.popleft())

@@ -64,7 +64,7 @@ class Dedupe:
         self._sizes: list[int] = []
         self._gone: list[Ref] = []
         self._names: list[Ref] = []
-        self._excluded: list[list[Ref]] = []
+        self._excluded: list[Ref] = []
 
     def exclude(self) -> None:
         """Find out which rows are excluded: that takes a look at all of them first."""
@@ -74,11 +74,11 @@ class Dedupe:
             first.close, [left], self._settings, left=len(left) + 1, alone=True
         )
         ((_, (*told, _)),) = closing
-        self._excluded = [[each] for each in told]
+        self._excluded = told
 
     def scan(self) -> Iterator[Part]:
         """Look at all rows; yield what was read of each part."""
-        items = zip(self._splits, self._excluded or ([] for _ in self._splits), strict=True)
+        items = zip(self._splits, self._excluded or ({} for _ in self._splits), strict=True)
         run = self._cluster.run(
             tasks.scan, items, self._job, self._settings, self._equals, left=2 + self._equals
         )
@@ -97,9 +97,9 @@ class Dedupe:
         threshold = self._policy.near_threshold
         forests = self._each(tasks.link, self._turned(keyed, self._keys), threshold)
         ((bins, (united,)),) = self._cluster.run(tasks.unite, [forests], left=1, alone=True)
-        picked = self._parts(tasks.pick, self._locals, [united], bins, left=max(1, bins))
+        picked = self._parts(tasks.pick, self._locals, united, bins, left=max(1, bins))
         judged = self._each(
-            tasks.judge, list(enumerate(self._turned(picked, bins))), [united], self._settings
+            tasks.judge, list(enumerate(self._turned(picked, bins))), united, self._settings
         )
         task = (self._standing, repeats, judged, self._starts())
         left = len(self._splits) + 1
@@ -107,9 +107,7 @@ class Dedupe:
             tasks.resolve, [task], self._policy, left=left, alone=True
         )
         if self._rejects:
-            names = [
-                refs[0] for refs in self._parts(writing.name, self._locals, [named], 0, left=1)
-            ]
+            names = [refs[0] for refs in self._parts(writing.name, self._locals, named, 0, left=1)]
             told = self._cluster.run(writing.tell, [(names, self._gone)], left=left, alone=True)
             ((_, (*self._names, _)),) = told
 
@@ -118,8 +116,7 @@ class Dedupe:
         names = self._names or [None] * len(self._splits)
         places = self._cluster.put([split.name for split in self._splits])
         items = zip(self._splits, self._locals, self._gone, names, strict=True)
-        packed = ((split, list(refs)) for split, *refs in items)
-        yield from self._cluster.run(writing.write, packed, self._job, self._settings, places)
+        yield from self._cluster.run(writing.write, items, self._job, self._settings, places)
 
     # --- how tasks are given what others left -------------------------------------------
 
@@ -136,15 +133,13 @@ class Dedupe:
         return [left for _, (left,) in self._cluster.run(work, items, *shared, left=1)]
 
     def _parts(
-        self, work: Any, local: list[Ref], refs: list[Ref], shares: int, *, left: int
+        self, work: Any, local: list[Ref], found: Any, shares: int, *, left: int
     ) -> list[list[Ref]]:
         """Run a task for each part; return what it left for each share."""
         starts = self._starts()
         items = (
-            (number, split, [here], starts[number])
+            (number, split, here, starts[number])
             for number, (split, here) in enumerate(zip(self._splits, local, strict=True))
         )
-        return [
-            found
-            for _, found in self._cluster.run(work, items, refs, shares, self._settings, left=left)
-        ]
+        run = self._cluster.run(work, items, found, shares, self._settings, left=left)
+        return [refs for _, refs in run]
