@@ -23,15 +23,19 @@ from synthgate.policies.models import ModelSettings
 Key = tuple[str, ...]
 Fields = dict[str, tuple[Any, Any, Any]]  # name: type, how it is shown, default
 MODELS = "models"
+_NOTHING: Mapping[str, Fields] = {}
 _OF_THE_RUN = ("check", "require", "evidence", "calibration", "truth", "by")  # not of one check
 _HEADER = re.compile(r"\s*(\[+)\s*([^\]]+?)\s*\]")
 _ITEM = re.compile(r"""\s*([\w"'][\w\-."' ]*?)\s*=""")
 
 
-def load(path: str, text: str, table: tuple[str, ...] = ()) -> dict[str, dict[str, Any]]:
+def load(
+    path: str, text: str, table: tuple[str, ...] = (), shared: Mapping[str, Fields] = _NOTHING
+) -> dict[str, dict[str, Any]]:
     """Return {stage: {key: value}} of a configuration file, with every finding in one error.
 
-    `table` is where ours lies in a larger file: `("tool", "synthgate")` of `pyproject.toml`.
+    `table` is where ours lies in a larger file: `("tool", "synthgate")` of `pyproject.toml`;
+    `shared` are the options of each stage's commands that its policy does not have.
     """
     file = _File(path, text, table)
     findings: list[str] = []
@@ -49,7 +53,8 @@ def load(path: str, text: str, table: tuple[str, ...] = ()) -> dict[str, dict[st
             findings.append(file.finding((name,), f"the same table as [{stage}]"))
         else:
             found[stage] = {}
-            findings += file.check(name, POLICIES[stage], values, found[stage])
+            known = {**shared.get(stage, {}), **flags_of(POLICIES[stage])}
+            findings += file.check(name, POLICIES[stage], known, values, found[stage])
     if findings:
         raise ConfigError("\n".join(findings))
     return found
@@ -86,15 +91,18 @@ class _File:
                 yield self.finding((MODELS, name), "must be a table")
 
     def check(
-        self, name: str, policy: type, values: dict[str, Any], found: dict[str, Any]
+        self, name: str, policy: type, known: Fields, values: dict[str, Any], found: dict[str, Any]
     ) -> Iterator[str]:
         """Yield what is wrong with the values of a table; what is right goes into `found`."""
         given = _given(values)
+        for key in values.keys() - given.keys():
+            if key.replace("-", "_") in values:
+                yield self.finding((name, key), f"the same key as {key.replace('-', '_')}")
         tables: dict[int, Table] = {}
         if policy is VerifyPolicy and isinstance(given.get("check"), tuple):
             yield from self._tables((name, "check"), given["check"], tables)
             given["check"] = tuple(map(_check_named, given["check"]))
-        yield from self._checked((name,), _model(policy.__name__, flags_of(policy)), given, found)
+        yield from self._checked((name,), _model(policy.__name__, known), given, found)
         if tables and "check" in found:
             named = enumerate(found["check"])
             found["check"] = tuple(tables.get(number, each) for number, each in named)
@@ -132,7 +140,8 @@ class _File:
         if error["type"] == "literal_error":
             choices = re.findall(r"'([^']+)'", str(error["ctx"]["expected"]))
             near = _nearest(str(error["input"]), choices)
-        reason = f"{_plain(error['msg'])} (got {_shown(error['input'])}){near}"
+        said = _plain(error["msg"]).replace("valid tuple", 'list, as in ["..."]')
+        reason = f"{said} (got {_shown(error['input'])}){near}"
         return self.finding(key, reason)
 
     def unknown(self, key: Key, known: list[str]) -> str:

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from synthgate.cli.app import COMMANDS
+from synthgate.cli.app import COMMANDS, _parameters, modules
+from synthgate.cli.settings import beside
 from synthgate.config import POLICIES, DedupePolicy, GeneratePolicy, VerifyPolicy, build, flags_of
 from synthgate.config import settings as as_json
 from synthgate.configfile import load
@@ -92,7 +93,8 @@ class TestFile:
             ("[generate]\noffline = 1", 2, ["generate.offline", "valid boolean"]),
             ("[generate]\nsamples = 3.0", 2, ["generate.samples", "valid integer"]),
             ("[generate]\nsamples = true", 2, ["generate.samples", "valid integer"]),
-            ('[verify]\ncheck = "answer"', 2, ["verify.check", "tuple"]),
+            ('[verify]\ncheck = "answer"', 2, ["verify.check", 'a list, as in ["..."]']),
+            ("[dedupe]\nnear_threshold = 1\nnear-threshold = 0", 2, ["dedupe.near-threshold"]),
             ("[verify]\ncheck = [1]", 2, ["verify.check", "string"]),
             ('dedupe.onn = "x"', 1, ["dedupe.onn", "unknown key"]),
             ('\ndedupe = { onn = "x" }', 2, ["dedupe.onn"]),
@@ -215,6 +217,26 @@ class TestPrecedence:
         assert self.kept(tmp_path, "--on", "prompt", SYNTHGATE_DEDUPE_ON="response")
         assert self.used(tmp_path) == "prompt"
 
+    def test_shared_options_are_keys_too(self, tmp_path: Path) -> None:
+        """What every command has, such as --source or --on-error, can stand in its table."""
+        write_rows(tmp_path / "in.jsonl", [*self.ROWS, b"{"])
+        text = "[dedupe]\nsource = 'them'\non-error = 'reject'\nquiet = true\n"
+        (tmp_path / "synthgate.toml").write_text("\ufeff" + text)
+        done = synthgate("dedupe", "in.jsonl", cwd=tmp_path)
+        assert (done.code, done.err) == (0, "")
+        assert {row["_synthgate"]["source"] for row in done.rows} == {"them"}
+        done = synthgate("dedupe", "in.jsonl", "--on-error", "error", cwd=tmp_path)
+        assert done.code == 4
+
+    def test_every_option_is_a_key(self) -> None:
+        """What `--help` says of the options of every command holds, but for the file's own name."""
+        for module in modules():
+            spec = module.COMMAND
+            table = spec.table or spec.stage
+            known = {*beside(spec), *flags_of(POLICIES[table])}
+            options = {each.name for each in _parameters(spec)}
+            assert options - known == ({"inputs", "config"} & options), spec.stage
+
     def test_a_number_is_the_same_setting_wherever_it_stands(self, tmp_path: Path) -> None:
         """`1` in the file and `--threshold 1` are one setting, with one digest."""
         write_rows(tmp_path / "in.jsonl", self.ROWS)
@@ -235,7 +257,10 @@ class TestPrecedence:
         (["--max-line", "0"], {}, "--max-line"),
         (["--limit", "x"], {}, "--limit"),
         (["--onn", "prompt"], {}, "--on"),
-        ([], {"SYNTHGATE_DEDUPE_ON": "promt"}, "promt"),
+        ([], {"SYNTHGATE_DEDUPE_ON": "promt"}, "(from SYNTHGATE_DEDUPE_ON)"),
+        ([], {"SYNTHGATE_DEDUPE_NEAR_TRESHOLD": "1"}, "did you mean SYNTHGATE_DEDUPE_NEAR_THRESH"),
+        ([], {"SYNTHGATE_DEDUPE_INPUTS": "in.jsonl"}, "no such option"),
+        (["--config", "shared.toml"], {}, "shared.toml:2:1: dedupe.limit"),
         (["--config", "none.toml"], {}, "none.toml"),
         (["--config", "."], {}, "directory"),
         (["--config", "latin.toml"], {}, "latin.toml"),
@@ -249,8 +274,18 @@ def test_a_wrong_setting_ends_with_2(
     """A mistake in a flag, the environment or the file: exit 2, one line, nothing written."""
     write_rows(tmp_path / "in.jsonl", [{"text": "a"}])
     (tmp_path / "bad.toml").write_text("[dedupe]\nonn = 1\n")
+    (tmp_path / "shared.toml").write_text("[dedupe]\nlimit = -1\n")
     (tmp_path / "latin.toml").write_bytes(b"# caf\xe9\n")
     done = synthgate("dedupe", "in.jsonl", "-o", "o.jsonl", *argv, cwd=tmp_path, env=env)
     assert (done.code, done.out) == (2, b"")
     assert done.err.count("\n") == 1 and words in done.err
     assert not (tmp_path / "o.jsonl").exists()
+
+
+def test_an_audit_reads_its_own_variables(tmp_path: Path) -> None:
+    """The variables of a verb begin with its group; one that no verb has is refused."""
+    write_rows(tmp_path / "in.jsonl", [{"text": "a"}])
+    for name, said in (("MAX_N", "must be at least 1"), ("MIN_PAS", "did you mean")):
+        env = {f"SYNTHGATE_AUDIT_DRAW_{name}": "0"}
+        done = synthgate("audit", "draw", "in.jsonl", "--plan", "p", cwd=tmp_path, env=env)
+        assert done.code == 2 and said in done.err, done.err

@@ -444,4 +444,4 @@ def test_help_ends_with_0_on_stdout(command: str) -> None:
     """Help that was asked for is output, not an error."""
     done = synthgate(command, "--help")
     assert (done.code, done.err) == (0, "")
-    assert b"--output" in done.out or command in ("audit", "run", "demo")
+    assert b"--output" in done.out or command in ("audit", "run", "demo", "init")

@@ -89,8 +89,10 @@ def test_it_waits_for_people_then_passes(project: Path) -> None:
 
 
 def test_stop_ends_the_run_with_3(project: Path) -> None:
-    """A STOP is the exit code of the run, and no training set is made."""
-    assert run(project).code == 5
+    """A STOP is the exit code of the run, and no training set is made; -q holds for all stages."""
+    waits = run(project, "-q")
+    assert (waits.code, waits.out) == (5, b"")
+    assert waits.err == "run: label run/sample.jsonl into labels.jsonl, then run again\n"
     label(project, "fail")
     done = run(project)
     assert done.code == 3
@@ -226,3 +228,36 @@ def test_what_scan_finds_stops_the_run(project: Path) -> None:
         assert run(project).code == 5
         assert len(read_rows(project / "run" / "screened.rejects.jsonl")) == left
         assert not read_rows(project / "run" / "scan.rejects.jsonl")
+
+
+def test_a_dry_run_says_what_it_would_do(project: Path) -> None:
+    """`--dry-run` lists every command, tries the first one, and leaves the folder as it was."""
+    before = sorted(project.rglob("*"))
+    done = run(project, "--dry-run")
+    assert done.code == 0, done.err
+    assert sorted(project.rglob("*")) == before
+    would = [line for line in done.err.splitlines() if line.startswith("run: would run: ")]
+    assert [line.split()[4] for line in would] == [
+        "generate", "dedupe", "scan", "cluster-cap", "verify", "scan", "audit", "audit", "blend",
+        "report",
+    ]  # fmt: skip
+    assert "generate: 200 rows in, 200 out" in done.err
+    (project / "answers.jsonl").unlink()
+    assert run(project, "--dry-run").code == 4
+
+
+def test_a_configuration_is_named_once(project: Path) -> None:
+    """Two files, or a file and another --config, are a mistake and not a choice."""
+    for argv in (("other.toml",), ("--config", "other.toml")):
+        done = run(project, *argv)
+        assert (done.code, done.err.count("\n")) == (2, 1) and "other.toml" in done.err
+
+
+@pytest.mark.parametrize(
+    "words", ["demo x", "demo --dry-run", "demo --limit 1", "init --make x", "init --make -o x"]
+)
+def test_what_would_do_nothing_is_refused(tmp_path: Path, words: str) -> None:
+    """A command without rows has no options for them, and takes no files."""
+    done = synthgate(*words.split(), cwd=tmp_path)
+    assert (done.code, done.out, done.err.count("\n")) == (2, b"", 1)
+    assert list(tmp_path.iterdir()) == []

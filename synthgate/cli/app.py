@@ -13,7 +13,7 @@ os.environ["TYPER_USE_RICH"] = "0"  # before Typer is imported: plain help, and 
 
 import inspect
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib import import_module
 from types import ModuleType
 from typing import Annotated, Any, ClassVar, NoReturn, get_args, get_origin
@@ -30,6 +30,7 @@ from synthgate.cli.process import (
     failure,
     flush,
     occupy_standard_descriptors,
+    refuse_unknown,
 )
 from synthgate.config import POLICIES, Flag, flags_of
 from synthgate.errors import SynthgateError, Terminated
@@ -58,6 +59,12 @@ AUDIT = {
 }
 
 
+def modules() -> Iterator[ModuleType]:
+    """Yield the module of every command."""
+    for name in (*(name for name in COMMANDS if name != "audit"), *(f"audit_{n}" for n in AUDIT)):
+        yield import_module(f"synthgate.cli.{name.replace('-', '_')}")
+
+
 class _Lazy(TyperGroup):
     """A group whose commands are imported when they are named."""
 
@@ -73,7 +80,8 @@ class _Lazy(TyperGroup):
         if cmd_name == "audit" and not self.package:
             return _group(_Audit, "audit", self.table["audit"])
         name = f"{self.package}{cmd_name}".replace("-", "_")
-        return _command(cmd_name, import_module(f"synthgate.cli.{name}"))
+        prefix = f"SYNTHGATE_{name}_".upper()
+        return _command(cmd_name, import_module(f"synthgate.cli.{name}"), prefix)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         with formatter.section("Commands"):
@@ -110,7 +118,9 @@ def _group(kind: type[_Lazy], name: str, text: str) -> Any:
     )
     app.callback(invoke_without_command=False, help=text)(_version if kind is _Main else _nothing)
     group = get_command(app)
-    group.context_settings = {"max_content_width": 100, "auto_envvar_prefix": "SYNTHGATE"}
+    group.context_settings = {"max_content_width": 100}
+    if kind is _Main:
+        group.context_settings["auto_envvar_prefix"] = "SYNTHGATE"
     return group
 
 
@@ -139,13 +149,17 @@ def _version(
     """Do nothing before a command."""
 
 
-def _command(name: str, module: ModuleType) -> Any:
-    """Build a command from its module: `COMMAND`, `run` and the docstring."""
+def _command(name: str, module: ModuleType, prefix: str) -> Any:
+    """Build a command from its module: `COMMAND`, `run` and the docstring.
+
+    `prefix` is what its environment variables begin with.
+    """
     spec: Command = module.COMMAND
 
     def call(**given: Any) -> None:
         from synthgate.cli.execute import execute
 
+        refuse_unknown(prefix, given.keys() - {"inputs"})
         with cleaning_up():
             raise typer.Exit(execute(spec, module.run, given))
 
@@ -154,8 +168,8 @@ def _command(name: str, module: ModuleType) -> Any:
     call.__annotations__ = {each.name: each.annotation for each in parameters}
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
     text = inspect.cleandoc(module.__doc__ or "").replace("\n\n", "\n\n\b\n")
-    epilog = f"Every option is also a key of synthgate.toml or SYNTHGATE_{name.upper()}_<OPTION>."
-    app.command(name, help=text, epilog=epilog.replace("-", "_"))(call)
+    epilog = f"Every option is also a key of synthgate.toml or {prefix}<OPTION>."
+    app.command(name, help=text, epilog=epilog)(call)
     command = get_command(app)
     command.name = name
     shown = command.get_help_option
@@ -171,6 +185,8 @@ def _parameters(spec: Command) -> list[inspect.Parameter]:
     for group in (*spec.groups, Streams):
         for name, each in flags_of(group).items():
             found.setdefault(name, each)
+    if spec.config_input:
+        found["inputs"] = (str, Flag(found["config"][1].help, (), "FILE"), "")
     shown = (item for item in found.items() if item[0] not in spec.without)
     parameters = [_parameter(name, *each) for name, each in shown]
     return sorted(parameters, key=lambda each: each.name != "inputs")
@@ -243,8 +259,17 @@ def _dispatch(argv: list[str]) -> int:
         error.show()
         return 2
     except ClickException as error:
-        complain(error.format_message().replace("Value error, ", ""))
+        complain(error.format_message().replace("Value error, ", "") + _stated_in(error))
         return 2
+
+
+def _stated_in(error: Any) -> str:
+    """Return the environment variable that a wrong value came from, in brackets."""
+    ctx, parameter = getattr(error, "ctx", None), getattr(error, "param", None)
+    if ctx is None or parameter is None:
+        return ""
+    there = ctx.get_parameter_source(parameter.name).name == "ENVIRONMENT"
+    return f" (from {ctx.auto_envvar_prefix}_{parameter.name.upper()})" if there else ""
 
 
 _ABOUT = """A synthetic row is a candidate, never a fact, until something real verifies it.

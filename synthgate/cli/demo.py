@@ -17,13 +17,15 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from synthgate.cli.options import Command
+from synthgate.cli.options import NO_ROWS, Command
 
 if TYPE_CHECKING:
     from synthgate.cli.common import Session
     from synthgate.config import DemoPolicy
 
-COMMAND = Command("demo", groups=())
+COMMAND = Command(
+    "demo", groups=(), without=(*NO_ROWS, "inputs", "seed", "dry_run", "force", "verbose")
+)
 _MODELS = {
     "6b_finetuning": "gpt-3-6b-finetuning",
     "6b_verification": "gpt-3-6b-verification",

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from synthgate.cli.options import Command
+from synthgate.cli.options import NO_ROWS, Command
 
 if TYPE_CHECKING:
     from synthgate.cli.common import Session
     from synthgate.config import InitPolicy
 
-COMMAND = Command("init", groups=())
+COMMAND = Command("init", groups=(), without=(*NO_ROWS, "inputs", "seed", "verbose"))
 FILES = {
     "github": (".github/workflows/synthgate.yml", "synthgate.yml"),
     "make": ("synthgate.mk", "synthgate.mk"),

@@ -40,6 +40,10 @@ class Streams(Settings):
     ] = ""
 
 
+# of a command that no rows pass through
+NO_ROWS = ("output", "shard_rows", "rejects", "on_error", "limit", "max_line")
+
+
 class Shaping(Settings):
     """Where the texts of a row lie."""
 

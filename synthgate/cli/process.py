@@ -7,10 +7,10 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from synthgate.errors import ConfigError, Terminated
+from synthgate.errors import ConfigError, Terminated, UsageError
 
 
 def complain(error: object) -> None:
@@ -28,6 +28,21 @@ def failure(error: OSError) -> str:
     """Return what the operating system refused, in plain words, and of which file."""
     text = (error.strerror or str(error)).lower()
     return f"{error.filename}: {text}" if isinstance(error.filename, str) else text
+
+
+def refuse_unknown(prefix: str, known: Iterable[str]) -> None:
+    """Refuse a variable of a command's environment that is none of its options.
+
+    A threshold that is spelt wrong would be a gate that is left open.
+    """
+    for name in sorted(os.environ):
+        option = name.removeprefix(prefix).lower()
+        if name.startswith(prefix) and option not in known and name != "SYNTHGATE_RUN_DIR":
+            from difflib import get_close_matches
+
+            near = get_close_matches(option, list(known), n=1, cutoff=0.5)
+            hint = f"; did you mean {prefix}{near[0].upper()}?" if near else ""
+            raise UsageError(f"{name}: no such option{hint}")
 
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

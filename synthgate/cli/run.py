@@ -5,7 +5,8 @@ that does not end with 0 ends the run with its exit code. What scan finds plante
 rows of the blend ends it with 3, if [scan] says no other: it looks before the cap and the checks
 thin out a trigger to fewer rows than anybody can see, and again at what they leave. The human audit
 is part of the run: without labels it ends with 5 and says which sample to label; with them, run it
-again. Answers are kept in the run folder's journal, so nothing is paid for twice.
+again. Answers are kept in the run folder's journal, so nothing is paid for twice. --dry-run says
+which commands would be run, and tries the first of them; nothing is written or paid for.
 
 Example: synthgate run synthgate.toml
 """
@@ -13,15 +14,16 @@ Example: synthgate run synthgate.toml
 from __future__ import annotations
 
 import os
+import shlex
 from typing import TYPE_CHECKING
 
-from synthgate.cli.options import Command
+from synthgate.cli.options import NO_ROWS, Command
 
 if TYPE_CHECKING:
     from synthgate.cli.common import Session
     from synthgate.config import RunPolicy
 
-COMMAND = Command("run", groups=(), config_input=True)
+COMMAND = Command("run", groups=(), config_input=True, without=NO_ROWS)
 
 
 def run(io: Session, policy: RunPolicy) -> int:
@@ -35,16 +37,15 @@ def run(io: Session, policy: RunPolicy) -> int:
         raise UsageError("run needs either run.prompts or run.candidates in its configuration")
     settings = load_config(io.options.config)
     labels = str(settings.get("audit", {}).get("labels", "") or f"{policy.folder}/labels.jsonl")
+    stages = _commands(io, policy.folder, _stages(policy, settings, labels))
+    if io.options.dry_run:
+        return _rehearse(io, stages)
     os.makedirs(policy.folder, exist_ok=True)
     with locked(os.path.join(policy.folder, "lock")):
-        for number, (stage, argv) in enumerate(_stages(policy, settings, labels), 1):
-            summary = os.path.join(policy.folder, f"{number}-{stage.replace(' ', '-')}.json")
-            shared = ["--summary", summary, "--force"]
-            if io.options.config:
-                shared += ["--config", io.options.config]
-            code = invoke([*argv, *shared])
+        for stage, argv in stages:
+            code = invoke(argv)
             if stage == "audit draw" and not code and not os.path.exists(labels):
-                io.note(f"label {policy.folder}/sample.jsonl into {labels}, then run again")
+                io.say(f"run: label {policy.folder}/sample.jsonl into {labels}, then run again")
                 code = Incomplete.exit_code
             if code:
                 io.headline = f"ended at {stage} with exit code {code}; see {policy.folder}"
@@ -56,6 +57,28 @@ def run(io: Session, policy: RunPolicy) -> int:
 Stage = tuple[str, list[str]]
 
 
+def _commands(io: Session, folder: str, stages: list[Stage]) -> list[Stage]:
+    """Return the stages with what is said of all of them: where their manifests go, and so on."""
+    shared = ["--force", *["--quiet"] * io.quiet, *["--verbose"] * io.options.verbose]
+    if io.options.config:
+        shared += ["--config", io.options.config]
+    found = []
+    for number, (stage, argv) in enumerate(stages, 1):
+        summary = os.path.join(folder, f"{number}-{stage.replace(' ', '-')}.json")
+        found.append((stage, [*argv, "--summary", summary, *shared]))
+    return found
+
+
+def _rehearse(io: Session, stages: list[Stage]) -> int:
+    """Say what would be run, and try the first stage: the others need what it writes."""
+    from synthgate.cli.app import invoke
+
+    for _, argv in stages:
+        io.note(f"would run: synthgate {shlex.join(argv)}")
+    io.headline = f"{len(stages)} commands"
+    return invoke([*stages[0][1], "--dry-run"])
+
+
 def _stages(policy: RunPolicy, settings: dict[str, dict[str, object]], labels: str) -> list[Stage]:
     """Return (stage, its command line) in the order in which rows pass them."""
 
@@ -64,7 +87,8 @@ def _stages(policy: RunPolicy, settings: dict[str, dict[str, object]], labels: s
 
     def step(stage: str, name: str, *words: str) -> Stage:
         outputs = ["-o", at(f"{name}.jsonl"), "--rejects", at(f"{name}.rejects.jsonl")]
-        return stage, [*stage.split(), *words, *outputs, "--seed", str(policy.seed)]
+        seed = ["--seed", str(policy.seed)] if policy.seed else []
+        return stage, [*stage.split(), *words, *outputs, *seed]
 
     def gone(stage: str) -> list[str]:
         own = settings.get(stage, {}).get("exclude", ())

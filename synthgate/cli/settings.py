@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
+from synthgate.cli.options import Command, Streams
+from synthgate.config import flags_of
 from synthgate.errors import ConfigError, InputError
 from synthgate.jsonl import read_file
 from synthgate.provenance import Stamp
@@ -49,14 +51,32 @@ def _settings(path: str) -> dict[str, dict[str, Any]]:
 
     table = CONFIG_FILES.get(os.path.basename(path), ())
     try:
-        return load(path, decoded(path, read_file(path)), table)
+        return load(path, decoded(path, read_file(path)), table, _shared())
     except InputError as error:
         raise ConfigError(str(error)) from None
+
+
+def _shared() -> dict[str, dict[str, Any]]:
+    """Return {table: options} that commands have beside the settings of their policies."""
+    from synthgate.cli.app import modules  # every command: only where there is a file to check
+
+    found: dict[str, dict[str, Any]] = {}
+    for module in modules():
+        spec: Command = module.COMMAND
+        found.setdefault(spec.table or spec.stage, {}).update(beside(spec))
+    return found
+
+
+def beside(spec: Command) -> dict[str, Any]:
+    """Return the options of a command that its policy does not have and a file may state."""
+    every = (item for group in (*spec.groups, Streams) for item in flags_of(group).items())
+    unstated = (*spec.without, "inputs", "config")
+    return {name: kind for name, kind in every if name not in unstated}
 
 
 def decoded(path: str, data: bytes) -> str:
     """Return the text of a small file, or raise `InputError` where it is no UTF-8."""
     try:
-        return data.decode()
+        return data.removeprefix(b"\xef\xbb\xbf").decode()
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: invalid UTF-8 at byte {error.start}") from None
