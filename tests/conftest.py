@@ -15,6 +15,8 @@ from typing import Any
 import hypothesis
 import pytest
 
+from tests.forking import Forks
+
 # A busy machine is no failure: only what a test asserts is.
 hypothesis.settings.register_profile(
     "patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
@@ -23,6 +25,7 @@ hypothesis.settings.load_profile("patient")
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared" / "data"
+FORKS = Forks()
 
 
 @dataclass(frozen=True)
@@ -45,18 +48,37 @@ def synthgate(
     cwd: Path | None = None,
     env: dict[str, str] | None = None,
 ) -> Done:
-    """Run the real command in a process of its own."""
-    clean = {k: v for k, v in os.environ.items() if not k.startswith("SYNTHGATE_")}
+    """Run the real command in a process of its own, one that need not import everything first."""
+    full = {**environment(), **(env or {})}
+    found = FORKS.run([*map(str, argv)], stdin, str(cwd or Path.cwd()), full, 300)
+    if found is None:
+        return started(*argv, stdin=stdin, cwd=cwd, env=env)
+    code, out, err = found
+    return Done(code, out, err.decode())
+
+
+def started(
+    *argv: str | Path,
+    stdin: bytes = b"",
+    cwd: Path | None = None,
+    env: dict[str, str] | None = None,
+) -> Done:
+    """Run the real command from the very start of a Python of its own."""
     done = subprocess.run(
         [sys.executable, "-m", "synthgate", *map(str, argv)],
         input=stdin,
         capture_output=True,
         cwd=cwd,
-        env={**clean, **(env or {})},
+        env={**environment(), **(env or {})},
         timeout=300,
         check=False,
     )
     return Done(done.returncode, done.stdout, done.stderr.decode())
+
+
+def environment() -> dict[str, str]:
+    """The machine's environment without settings of ours."""
+    return {k: v for k, v in os.environ.items() if not k.startswith("SYNTHGATE_")}
 
 
 def heed_signals() -> None:
@@ -71,12 +93,11 @@ def in_shell(folder: Path, script: str) -> Done:
     command.parent.mkdir(exist_ok=True)
     command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m synthgate "$@"\n')
     command.chmod(0o755)
-    clean = {key: value for key, value in os.environ.items() if not key.startswith("SYNTHGATE_")}
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script],
         capture_output=True,
         cwd=folder,
-        env={**clean, "PATH": f"{command.parent}:{os.environ['PATH']}"},
+        env={**environment(), "PATH": f"{command.parent}:{os.environ['PATH']}"},
         timeout=120,
         check=False,
     )

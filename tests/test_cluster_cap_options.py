@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import re
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -31,7 +28,7 @@ from synthgate.embedders.tfidf import Tfidf
 from synthgate.formats import SHAPES
 from synthgate.provenance import Stamp, read
 from synthgate.stages.cluster_cap import plan
-from tests.conftest import ROOT, read_rows, write_rows
+from tests.conftest import ROOT, in_shell, read_rows, write_rows
 
 EXAMPLE = re.compile(r"```sh\n(.*?)```\n\n```text\n(.*?)```", re.DOTALL)
 TOPICS = ("refund my order", "the moon and its tides", "bake a chocolate cake")
@@ -417,15 +414,9 @@ def test_the_page_shows_what_the_command_does(tmp_path: Path) -> None:
     text = (ROOT / "docs" / "cluster-cap.md").read_text()
     examples = EXAMPLE.findall(text)
     assert len(examples) == text.count("```sh") == 1
-    command = tmp_path / "bin" / "synthgate"
-    command.parent.mkdir()
-    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m synthgate "$@"\n')
-    command.chmod(0o755)
     for script, printed in examples:
-        env = {**os.environ, "PATH": f"{command.parent}:{os.environ['PATH']}"}
-        shell = ["bash", "-euo", "pipefail", "-c", script]
-        done = subprocess.run(shell, capture_output=True, cwd=tmp_path, env=env, text=True)
-        assert (done.returncode, done.stdout) == (0, printed), done.stderr
+        done = in_shell(tmp_path, script)
+        assert (done.code, done.out.decode()) == (0, printed), done.err
 
 
 def test_the_page_has_the_thresholds_that_ship() -> None:

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from synthgate.cli.app import AUDIT, COMMANDS
-from tests.conftest import Done, synthgate
+from tests.conftest import Done, started
 
 CASES = Path(__file__).parent / "cases"
 REWRITE = bool(os.environ.get("SYNTHGATE_REWRITE_GOLDEN"))
@@ -51,7 +51,7 @@ def play(case: Path, folder: Path) -> Done:
     tool, *argv = shlex.split((case / "cmd").read_text())
     assert tool == "synthgate"
     stdin = (case / "input.jsonl").read_bytes() if "-" in argv else b""
-    return synthgate(*argv, stdin=stdin, cwd=folder)
+    return started(*argv, stdin=stdin, cwd=folder)
 
 
 def check(path: Path, found: bytes) -> None:

@@ -24,7 +24,7 @@ import pytest
 from backports import zstd
 
 from synthgate.engine.ray_cluster import guarded, lifted, staying
-from tests.conftest import Done, heed_signals, synthgate
+from tests.conftest import Done, heed_signals, started
 from tests.ray_bed import Bed, bed
 from tests.tracing import exclusion, id_of, member
 
@@ -104,7 +104,7 @@ def run(folder: Path, name: str, words: list[str], *more: str) -> tuple[Done, di
     for path in folder.glob(f"{name}*"):
         path.unlink()
     outputs = ["-o", f"{name}.jsonl", "--rejects", f"{name}.r.jsonl", "--summary", f"{name}.json"]
-    done = synthgate(*words, *outputs, *more, cwd=folder)
+    done = started(*words, *outputs, *more, cwd=folder)
     found = {path.name.removeprefix(name): path.read_bytes() for path in folder.glob(f"{name}*")}
     return done, found
 
@@ -257,7 +257,7 @@ def test_without_the_extra(data: Path, tmp_path: Path) -> None:
     """Exit 2 and the line that installs it."""
     (tmp_path / "ray.py").write_text("raise ImportError\n")
     words = ["cluster-cap", "parts", "--engine", "ray"]
-    done = synthgate(*words, cwd=data, env={"PYTHONPATH": str(tmp_path)})
+    done = started(*words, cwd=data, env={"PYTHONPATH": str(tmp_path)})
     assert done.code == 2 and "uv pip install 'synthgate[ray]'" in done.err
 
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from synthgate import registry
 from synthgate.cli import verify
-from tests.conftest import ROOT
+from tests.conftest import ROOT, in_shell
 
 PAGES = [ROOT / "docs" / "verify.md", *sorted((ROOT / "docs" / "checks").glob("*.md"))]
 _EXAMPLE = re.compile(r"```sh\n(.*?)```\n\n```text\n(.*?)```", re.DOTALL)
@@ -44,19 +41,5 @@ def test_every_check_has_an_example_in_the_help() -> None:
 @pytest.mark.parametrize(("script", "printed"), EXAMPLES)
 def test_the_examples_run(tmp_path: Path, script: str, printed: str) -> None:
     """Pasted into a shell, an example ends well and prints exactly what is shown."""
-    command = tmp_path / "bin" / "synthgate"
-    command.parent.mkdir()
-    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m synthgate "$@"\n')
-    command.chmod(0o755)
-    clean = {key: value for key, value in os.environ.items() if not key.startswith("SYNTHGATE_")}
-    path = f"{command.parent}:{os.environ['PATH']}"
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", script],
-        capture_output=True,
-        cwd=tmp_path,
-        env={**clean, "PATH": path},
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert (done.returncode, done.stdout) == (0, printed), done.stderr
+    done = in_shell(tmp_path, script)
+    assert (done.code, done.out.decode()) == (0, printed), done.err
