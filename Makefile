@@ -23,7 +23,7 @@ demo-live: $(VENV)/.local
 	$(BIN)/python tools/demo_live.py
 
 test: lint
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

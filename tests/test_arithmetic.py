@@ -98,9 +98,9 @@ def test_results_may_be_rounded_but_not_wrong(tree: Tree, places: int, off: int)
 )  # fmt: skip
 def test_hostile_equations_cost_nothing(text: str) -> None:
     """No text makes the evaluator build huge numbers, recurse deep or run for long."""
-    start = time.perf_counter()
+    start = time.process_time()
     assert judge(text).outcome != "error"
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
 
 
 def test_more_equations_than_anybody_writes_abstain() -> None:

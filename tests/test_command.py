@@ -29,7 +29,7 @@ if do == "sleep":
     time.sleep(60)
 if do == "linger":
     if os.fork() == 0:
-        time.sleep(60)
+        time.sleep(120)
     sys.exit(0)
 if do == "signal":
     os.kill(os.getpid(), 9)
@@ -115,9 +115,11 @@ def test_a_slow_checker_is_an_error(checker: Path, sandbox: str) -> None:
     """A checker that takes too long is killed, and nothing that it started is waited for."""
     check = made(checker, command_timeout=2.0, command_sandbox=sandbox)
     assert judged(check, {"output": "sleep"}).reason == "timeout"
+    check.close()
+    check = made(checker, command_timeout=60.0, command_sandbox=sandbox)
     start = time.monotonic()
     assert judged(check, {"output": "linger"}).outcome == "pass"
-    assert time.monotonic() - start < 20
+    assert time.monotonic() - start < 60
     check.close()
 
 

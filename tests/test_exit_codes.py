@@ -312,13 +312,11 @@ def test_nobody_reads_the_messages(
 
 
 @contextlib.contextmanager
-def waiting(
-    folder: Path, argv: list[str], env: dict[str, str]
-) -> Iterator[subprocess.Popen[bytes]]:
+def waiting(folder: Path, argv: list[str]) -> Iterator[subprocess.Popen[bytes]]:
     """A command that waits for rows on stdin, its outputs already open."""
     with subprocess.Popen(
         [sys.executable, "-m", "synthgate", *argv],
-        cwd=folder, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         preexec_fn=heed_signals,
     ) as process:  # fmt: skip
         try:
@@ -329,7 +327,7 @@ def waiting(
 
 
 def _until_open(folder: Path, process: subprocess.Popen[bytes]) -> None:
-    end = time.monotonic() + 30
+    end = time.monotonic() + 120
     while not any(name.endswith(".tmp") for name in os.listdir(folder)):
         assert time.monotonic() < end and process.poll() is None
         time.sleep(0.01)
@@ -340,49 +338,43 @@ def _until_open(folder: Path, process: subprocess.Popen[bytes]) -> None:
     ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)]
 )
 def test_a_signal_cleans_up_and_ends_with_its_code(
-    tmp_path: Path, each: Filter, number: int, code: int, environment: dict[str, str]
+    tmp_path: Path, each: Filter, number: int, code: int
 ) -> None:
     """Ctrl-C 130, SIGTERM 143: nothing half written stays, and nothing is said."""
     each.lay(tmp_path, [b'{"input":"question","output":"answer"}'])
     before = sorted(os.listdir(tmp_path))
     argv = [*each.argv(tmp_path, "-"), "-o", "out.jsonl", "--rejects", "r.jsonl", "--summary", "s"]
-    with waiting(tmp_path, argv, environment) as process:
+    with waiting(tmp_path, argv) as process:
         process.send_signal(number)
-        _, said = process.communicate(timeout=30)
+        _, said = process.communicate(timeout=120)
     assert (process.returncode, said) == (code, b"")
     assert sorted(os.listdir(tmp_path)) == before
 
 
-def test_a_signal_that_is_ignored_stays_ignored(
-    tmp_path: Path, environment: dict[str, str]
-) -> None:
+def test_a_signal_that_is_ignored_stays_ignored(tmp_path: Path) -> None:
     """Under `nohup` a hangup does not end a run: whoever started it has the say."""
     code = f"trap '' HUP; exec {TOOL} dedupe - -o out.jsonl -q"
-    with subprocess.Popen(
-        ["bash", "-c", code], cwd=tmp_path, env=environment, stdin=subprocess.PIPE
-    ) as process:
+    with subprocess.Popen(["bash", "-c", code], cwd=tmp_path, stdin=subprocess.PIPE) as process:
         _until_open(tmp_path, process)
         process.send_signal(signal.SIGHUP)
         time.sleep(0.1)
-        process.communicate(b'{"text":"a"}\n', timeout=30)
+        process.communicate(b'{"text":"a"}\n', timeout=120)
     assert process.returncode == 0
     assert len(lines_of(tmp_path / "out.jsonl")) == 1
 
 
 @pytest.mark.parametrize("delay", range(0, 300, 15))
-def test_a_signal_at_any_moment_leaves_nothing(
-    tmp_path: Path, delay: int, environment: dict[str, str]
-) -> None:
+def test_a_signal_at_any_moment_leaves_nothing(tmp_path: Path, delay: int) -> None:
     """From the first import to the last rename: the output is whole or not there, and no word."""
     rows(tmp_path, 2000)
     argv = [sys.executable, "-m", "synthgate", "dedupe", "rows.jsonl", "-o", "out.jsonl.gz", "-q"]
     number = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)[delay % 3]
     with subprocess.Popen(
-        argv, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, preexec_fn=heed_signals
+        argv, cwd=tmp_path, stderr=subprocess.PIPE, preexec_fn=heed_signals
     ) as process:
         time.sleep(delay / 1000)
         process.send_signal(number)
-        _, said = process.communicate(timeout=30)
+        _, said = process.communicate(timeout=120)
     # Before the first line of Python and after the last one, the kernel ends the process.
     assert process.returncode in (0, 128 + number, -number)
     assert said == b"" or process.returncode == -number

