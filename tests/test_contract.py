@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import ctypes
 import json
 import os
@@ -250,7 +251,8 @@ def test_an_input_that_cannot_be_read(tmp_path: Path, each: Filter, source: str,
     (tmp_path / "folder").mkdir()
     before = sorted(os.listdir(tmp_path))
     argv = [*each.argv(tmp_path, tmp_path / source), "-o", "out.jsonl", "--rejects", "r.jsonl"]
-    is_refused(unprivileged(argv, tmp_path), 4, source, why)
+    run = unprivileged if source == "locked.jsonl" else lambda argv, cwd: synthgate(*argv, cwd=cwd)
+    is_refused(run(argv, tmp_path), 4, source, why)
     assert sorted(os.listdir(tmp_path)) == before
 
 
@@ -273,13 +275,38 @@ def _drop_overrides() -> None:
 
 
 @per_command
-def test_an_output_that_cannot_be_written(tmp_path: Path, each: Filter) -> None:
+def test_an_output_that_cannot_be_written(
+    tmp_path: Path, each: Filter, capfd: pytest.CaptureFixture[str]
+) -> None:
     """A folder that is not ours to write: exit 2, one line with the name, nothing written."""
     each.lay(tmp_path, list(GOOD))
     (tmp_path / "closed").mkdir(0o555)
     for option in ("-o", "--rejects", "--summary"):
-        done = unprivileged([*each.argv(tmp_path), option, "closed/x.jsonl"], tmp_path)
-        is_refused(done, 2, "closed/x.jsonl", "permission denied")
+        argv = [*each.argv(tmp_path), option, str(tmp_path / "closed" / "x.jsonl")]
+        capfd.readouterr()
+        with overrides_put_aside():
+            code = invoke(argv)
+        out, err = capfd.readouterr()
+        is_refused(Done(code, out.encode(), err), 2, "closed/x.jsonl", "permission denied")
+    assert os.listdir(tmp_path / "closed") == []
+
+
+@contextlib.contextmanager
+def overrides_put_aside() -> Iterator[None]:
+    """Let file modes count in this thread, even if we are root."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    head = (ctypes.c_uint32 * 2)(0x20080522, 0)  # _LINUX_CAPABILITY_VERSION_3, this thread
+    held = (ctypes.c_uint32 * 6)()  # effective, permitted, inheritable; the higher half of them
+    if libc.capget(head, held):
+        raise OSError(ctypes.get_errno(), "capget")
+    fewer = (ctypes.c_uint32 * 6)(*held)
+    fewer[0] &= ~(1 << 1 | 1 << 2)  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
+    if libc.capset(head, fewer):
+        raise OSError(ctypes.get_errno(), "capset")
+    try:
+        yield
+    finally:
+        libc.capset(head, held)
 
 
 @per_command
