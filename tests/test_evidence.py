@@ -13,11 +13,13 @@ from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from random import Random
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from tests.conftest import ROOT
+from tests.forking import Forks
 
 PROOFS = ("benefit", "collapse", "inherited")
 Result = dict[str, Any]
@@ -25,9 +27,22 @@ Result = dict[str, Any]
 
 @pytest.fixture
 def proof(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any]:
-    """Return a module of the benchmarks, as a script there imports it."""
+    """Return a module of the benchmarks, as a script there imports it; its commands are forks."""
     monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    monkeypatch.setattr(import_module("evidence"), "subprocess", SimpleNamespace(run=forked))
     return import_module
+
+
+PLUGGED = Forks()  # with the plug-in of the proofs on its path
+
+
+def forked(words: list[str], *, env: dict[str, str], **_: Any) -> SimpleNamespace:
+    """Run a command as `subprocess.run` would."""
+    assert words[:3] == [sys.executable, "-m", "synthgate"]
+    found = PLUGGED.run(words[3:], b"", str(Path.cwd()), env, 300)
+    assert found is not None
+    code, _, err = found
+    return SimpleNamespace(returncode=code, stderr=err.decode())
 
 
 def script(name: str, *argv: str) -> subprocess.CompletedProcess[str]:
