@@ -41,7 +41,21 @@ class Bed:
         self.address = f"127.0.0.1:{_free_port()}"
 
     def start(self, store: int = STORE) -> None:
-        """Start one more node and wait until the cluster knows it."""
+        """Start one more node and wait until the cluster knows it.
+
+        Ray gives a node half a minute for that, which a busy machine may not: then once more.
+        """
+        for again in (True, True, False):
+            said = self._try(store)
+            if b"runtime started" in said:
+                return
+            self.kill(-1)
+            self.nodes.pop()
+            if not again:
+                raise RuntimeError(f"the Ray node did not start: {said.decode()}")
+
+    def _try(self, store: int) -> bytes:
+        """Start a node; return what it says until it is known, or all of it if it ends before."""
         host, _, port = self.address.partition(":")
         where = ["--address", self.address]
         if not self.nodes:
@@ -61,8 +75,9 @@ class Bed:
         while b"runtime started" not in said:
             line = node.stdout.readline() if node.stdout else b""
             if not line:
-                raise RuntimeError(f"the Ray node did not start: {said.decode()}")
+                break
             said += line
+        return said
 
     def tasks(self) -> set[str]:
         """Return the names of the tasks that run now: Ray gives their names to processes."""

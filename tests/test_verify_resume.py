@@ -384,8 +384,10 @@ def read_rows_whole(path: Path) -> list[Any]:
 def test_a_second_run_is_refused(tmp_path: Path) -> None:
     """Two runs never share one file of evidence: the second ends with 8 and changes nothing."""
     counting = Counting(tmp_path, rows=100)
+    slow = '[ $(wc -l < "$0.started") -lt 4 ] || exec sleep 90'  # the first goes on all the while
+    counting.check.write_text(COUNTING.replace("sleep 0.02", slow))
     process = counting.start("--evidence", str(tmp_path / "e.jsonl"))
-    counting.wait_for(3)
+    counting.wait_for(4)
     again = synthgate(
         *counting.argv, "--evidence", tmp_path / "e.jsonl", "-o", tmp_path / "o2",
         "--rejects", tmp_path / "r2",
