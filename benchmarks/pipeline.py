@@ -23,6 +23,7 @@ class Setting(NamedTuple):
     cap: int  # `cluster-cap --max-per-cluster`
     fraction: float  # `blend --real-fraction`
     shortage: str  # `blend --on-shortage`
+    balance: bool  # `blend --balance` the label
 
 
 class Gate:
@@ -86,7 +87,7 @@ class Gate:
         ]
         argv += ["--certificate", self.folder / "certificate.json", "--on-repeat", "keep-real"]
         mix = ["--real-fraction", self.setting.fraction, "--on-shortage", self.setting.shortage]
-        synthgate(*argv, *mix)
+        synthgate(*argv, *mix, *(("--balance", "output") if self.setting.balance else ()))
 
     def _run(self, command: str, source: str, target: str, *argv: object) -> None:
         synthgate(command, self.file(source), "-o", self.file(target), *argv)

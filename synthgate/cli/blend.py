@@ -54,7 +54,7 @@ def run(io: Session, policy: BlendPolicy) -> None:
     if held:
         mixes["validation"] = blend(*held, held_back(wish))
     for role, mix in mixes.items():
-        for line in plan_lines(mix, role, policy.by):
+        for line in plan_lines(mix, role, policy.by, policy.balance):
             io.note(line)
     _write(io, sides, mixes, guards)
     io.manifest.findings = account(io, sides, mixes, guards)
@@ -66,20 +66,16 @@ def run(io: Session, policy: BlendPolicy) -> None:
 
 def _sides(io: Session, policy: BlendPolicy) -> tuple[Side, Side]:
     """Return the real and the synthetic side, unread."""
-    from synthgate.cli.sides import NO_SLICE, Names, Side
+    from synthgate.cli.sides import Side, columns
 
     synthetic, real = io.source(again=True), _real_source(io, policy)
-    names = Names(() if policy.by else ("",))
     alike = not io.options.source_field
     found = [
-        Side(
-            source, io.options.seed, names,
-            by=policy.by, lengths=policy.unit == "chars", alike=alike,
+        Side(source, io.options.seed, *fields, lengths=policy.unit == "chars", alike=alike)
+        for source, *fields in zip(
+            (real, synthetic), columns(policy.by), columns(policy.balance), strict=True
         )
-        for source in (real, synthetic)
-    ]  # fmt: skip
-    if policy.by:
-        names.number(NO_SLICE)
+    ]
     for side in found:
         io.callback(side.release)
     return found[0], found[1]

@@ -21,7 +21,7 @@ _ROWS = 1 << 16  # counted at a time
 Account = dict[str, Any]
 
 
-def plan_lines(mix: Mixed, role: str, by: str) -> Iterator[str]:
+def plan_lines(mix: Mixed, role: str, by: str, balance: str) -> Iterator[str]:
     """Yield the whole mix in words, before any of it is written."""
     synthetic, real = mix.counts[1], int((mix.uses[0] > 0).sum())
     what = "plan" if role == "output" else "plan of the validation set"
@@ -36,6 +36,8 @@ def plan_lines(mix: Mixed, role: str, by: str) -> Iterator[str]:
     yield f"{text}: real fraction{unit} {mix.achieved:.4g} {wanted}"
     if by:
         yield from _slice_lines(mix.quotas, by, "characters" if mix.wish.chars else "rows")
+    if balance:
+        yield from _class_lines(mix, balance)
 
 
 def _slice_lines(quotas: list[Quota], by: str, unit: str) -> Iterator[str]:
@@ -49,10 +51,39 @@ def _slice_lines(quotas: list[Quota], by: str, unit: str) -> Iterator[str]:
         yield f"plan: and {len(quotas) - _SHOWN:,} more slices, in the manifest"
     alone = [quota for quota in quotas if quota.synthetic_in and not quota.real_in]
     if alone:
-        names = ", ".join(quota.name for quota in alone[:_SHOWN])
-        more = f" and {len(alone) - _SHOWN:,} more" if len(alone) > _SHOWN else ""
+        names = ", ".join(quota.name for quota in alone[:_SHOWN]) + _more(len(alone))
         lost = sum(quota.synthetic_in - quota.synthetic for quota in alone)
-        yield f"no real rows stand beside the slices {names}{more}: {lost:,} synthetic {unit} drop"
+        yield f"no real rows stand beside the slices {names}: {lost:,} synthetic {unit} drop"
+
+
+def _class_lines(mix: Mixed, balance: str) -> Iterator[str]:
+    """Yield how even the classes are, which are the smallest, and which have lost all real rows."""
+    names = mix.sides[0].class_names
+    real, synthetic = (
+        np.bincount(side.classes, uses, len(names)).astype(np.int64)
+        for side, uses in zip(mix.sides, mix.uses, strict=True)
+    )
+    both = np.concatenate([side.classes for side in mix.sides])
+    known = np.flatnonzero(np.bincount(both, minlength=len(names)))
+    if not len(known):
+        return
+    sizes = (real + synthetic)[known].tolist()
+    least, most = min(sizes), max(sizes)
+    text = f"plan: {balance}: {len(sizes):,} values, of {least:,} to {most:,} rows each"
+    small = sorted(
+        (size, names[at]) for size, at in zip(sizes, known, strict=True) if size < most - 1
+    )
+    if small:
+        text += "; fewest: " + ", ".join(f"{name} {size:,}" for size, name in small[:_SHOWN])
+    yield text + _more(len(small))
+    bare = sorted(names[at] for at in np.flatnonzero((synthetic > 0) & (real == 0)))
+    if bare:
+        named = ", ".join(bare[:_SHOWN]) + _more(len(bare))
+        yield f"no real row stands beside the synthetic ones of {balance}: {named}"
+
+
+def _more(count: int) -> str:
+    return f" and {count - _SHOWN:,} more" if count > _SHOWN else ""
 
 
 def account(
@@ -68,11 +99,12 @@ def account(
         fates = _Fates(sides[at], mixes, at)
         found[name] = fates.whole()
         found[name]["sources"] = fates.by(fates.table.sources, fates.table.source_names)
-        if guards.by:
-            slices = fates.by(fates.table.slices, fates.table.slice_names)
-            found[name]["slices"] = slices
-            for value, counts in slices.items():
-                both = io.manifest.slices.setdefault(f"{guards.by}={value}", {})
+        for key, column in (("slices", sides[at].slices), ("classes", sides[at].classes)):
+            if not column.field:
+                continue
+            found[name][key] = fates.by(getattr(fates.table, key), column.names)
+            for value, counts in found[name][key].items():
+                both = io.manifest.slices.setdefault(f"{column.field}={value}", {})
                 both |= {f"{name}_in": counts["in"], f"{name}_out": counts["out"]}
     found |= {
         "repeats": sum(each.repeats for each in mixes.values()),

@@ -44,7 +44,7 @@ class Guards:
         self.marks: list[str] = []
         self.why: dict[tuple[int, int], tuple[str, str]] = {}
         self._named, self._kin = excluding(io, policy.exclude), descent.Kin()
-        self._last, self.by = policy.last_release, policy.by
+        self._last = policy.last_release
 
     # --- row by row ---------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from fractions import Fraction
 from typing import TypeVar
 
-from synthgate.cli.sides import NO_SLICE, Side
+from synthgate.cli.sides import Side
 from synthgate.config import BlendPolicy
 from synthgate.errors import UsageError
 from synthgate.mixing.counts import Shortage
@@ -31,6 +31,7 @@ def wish_of(policy: BlendPolicy) -> Wish:
         _named("cap", policy.cap, int, "a whole number"),
         policy.unit == "chars",
         policy.epoch,
+        bool(policy.balance),
     )
 
 
@@ -45,6 +46,10 @@ def _refuse(policy: BlendPolicy) -> None:
         raise UsageError("name real rows with --real FILE, or say why there are none: --no-real")
     if not policy.no_real and not fraction:
         raise UsageError("--real-fraction 0 leaves no real rows: say why with --no-real REASON")
+    if policy.balance and policy.unit == "chars":
+        raise UsageError("--balance counts rows: it does not go with --unit chars")
+    if policy.balance and policy.balance == policy.by:
+        raise UsageError(f"--balance {policy.by}: --by gives each value its own share already")
     if bool(policy.val_fraction) != bool(policy.val_output):
         raise UsageError("--val-fraction F and --val-output FILE go together")
     if policy.own_certificate and not policy.allow_own_model:
@@ -70,7 +75,7 @@ def _named(
     return found
 
 
-def refuse_unknown(policy: BlendPolicy, wish: Wish, sides: Iterable[Side]) -> None:
+def refuse_unknown(policy: BlendPolicy, wish: Wish, sides: tuple[Side, Side]) -> None:
     """Raise `UsageError` where a source or a field is named that no row has."""
     sources = {name for side in sides for name in side.source_names}
     for flag, named in (("weight", wish.weights), ("cap", wish.caps)):
@@ -78,5 +83,8 @@ def refuse_unknown(policy: BlendPolicy, wish: Wish, sides: Iterable[Side]) -> No
             near = get_close_matches(name, sorted(sources), 1)
             hint = f": did you mean {near[0]!r}?" if near else ""
             raise UsageError(f"--{flag} {name}: no row is of this source{hint}")
-    if policy.by and all({*side.slice_names} <= {NO_SLICE} for side in sides):
+    if policy.by and len(sides[0].slices.names) == 1:  # those without a value
         raise UsageError(f"--by {policy.by}: no row has this field")
+    for side, name in zip(sides, ("real", "synthetic"), strict=True):
+        if side.classes.missing:
+            raise UsageError(f"--balance {policy.balance}: no {name} row has this field")

@@ -53,28 +53,64 @@ class Numbers:
             self.append(number)
 
 
+class Column:
+    """The values of a field, one a row, as numbers of their names; two sides share the names."""
+
+    def __init__(self, field: str, names: Names) -> None:
+        self.field, self._names, self._numbers = field, names, Numbers()
+
+    def add(self, row: Row) -> None:
+        """Take down the value of a row; without a field nothing is kept."""
+        if self.field:
+            value = dig(row.value, self.field)
+            name = NO_SLICE if value is None else str(value)[:200]
+            self._numbers.append(self._names.number(name))
+
+    @property
+    def values(self) -> array[int]:
+        """The numbers of the rows' values."""
+        return self._numbers.values
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The values of the rows of both sides, by their numbers."""
+        return tuple(self._names)
+
+    @property
+    def missing(self) -> bool:
+        """Tell whether there are rows, and none of them has the field."""
+        return bool(len(self.values)) and not np.asarray(self.values).any()
+
+
+def columns(field: str) -> tuple[Column, Column]:
+    """Return the columns of a field for two sides; rows without it are number 0."""
+    names = Names((NO_SLICE if field else "",))
+    return Column(field, names), Column(field, names)
+
+
 class Side:
     """The rows of one side: about 30 bytes each, their lines stay where they are.
 
-    `by` names the field of the slices; `slices` are shared with the other side; `lengths` says
-    that characters are counted, and `alike` that a stamp is known without the row's fields.
+    Slices have quotas of their own, classes are balanced; `lengths` says that characters are
+    counted, and `alike` that a stamp is known without the row's fields.
     """
 
     def __init__(
         self,
         source: Source | None,
         seed: int,
-        slices: Names,
+        slices: Column,
+        classes: Column,
         *,
-        by: str = "",
         lengths: bool = False,
         alike: bool = True,
     ) -> None:
-        self.source, self._seed, self._by = source, seed, by
+        self.source, self._seed = source, seed
+        self.slices, self.classes = slices, classes
         self._unstamped = UNSTAMPED if alike else OTHER
         self._recall = Recall(source) if source else None
-        self._slice_names, self._source_names = slices, Names()
-        self._lots, self._sources, self._slices = array("Q"), Numbers(), Numbers()
+        self._source_names = Names()
+        self._lots, self._sources = array("Q"), Numbers()
         self._sizes = array("I") if lengths else None
         self._kinds, self._flags = bytearray(), bytearray()
         self.reasons = np.zeros(0, np.uint8)
@@ -90,11 +126,8 @@ class Side:
             self._recall.note(row.raw, row.line)
         self._lots.append(lot(self._seed, said.id))
         self._sources.append(self._source_names.number(said.source))
-        if self._by:
-            value = dig(row.value, self._by)
-            self._slices.append(
-                self._slice_names.number(NO_SLICE if value is None else str(value)[:200])
-            )
+        self.slices.add(row)
+        self.classes.add(row)
         if self._sizes is not None:
             self._sizes.append(len(texts[0] or "") + len(texts[1] or ""))
         self._kinds.append(self._kind(row))
@@ -137,24 +170,16 @@ class Side:
         """The sources of the rows, by their numbers."""
         return tuple(self._source_names)
 
-    @property
-    def slice_names(self) -> tuple[str, ...]:
-        """The slices of the rows of both sides, by their numbers."""
-        return tuple(self._slice_names)
-
     def table(self) -> Table:
         """Return what is known of the rows that are still in."""
-        found = table(
-            self._lots, self.line, self._sources.values, self._slices.values, self._sizes or (),
-            self.source_names, self.slice_names,
-        )  # fmt: skip
+        found = self.whole()
         return found.take(np.flatnonzero(self.reasons == 0)) if self.reasons.any() else found
 
     def whole(self) -> Table:
         """Return what is known of all rows, dropped ones too."""
         return table(
-            self._lots, self.line, self._sources.values, self._slices.values,
-            source_names=self.source_names, slice_names=self.slice_names,
+            self._lots, self.line, self._sources.values, self.slices.values, self._sizes or (),
+            self.source_names, self.slices.names, self.classes.values, self.classes.names,
         )  # fmt: skip
 
     def release(self) -> None:

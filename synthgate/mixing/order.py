@@ -1,6 +1,7 @@
 """The order of a mix: each time from what is furthest behind its share.
 
-Within a source rows come by keyed hash, first all first uses, then all second ones. The sources of
+Within a source rows come by keyed hash, first all first uses, then all second ones; in a balanced
+mix, where some are used more often than others, each row's uses are spread instead. The sources of
 a side take turns by their numbers of rows, and the sides by the wanted fraction, so that every
 prefix is within half a row of it; only the last rows carry what rounding has added.
 """
@@ -76,22 +77,33 @@ def _nearer(real: int | None, synthetic: int | None) -> int:
     return int(abs(real) > abs(synthetic))
 
 
-def in_turn(side: Table, order: Array, uses: Array) -> Iterator[Use]:
+def in_turn(side: Table, order: Array, uses: Array, spread: bool = False) -> Iterator[Use]:
     """Yield (number, copy) of all uses of the rows of a side, its sources in turns."""
     chosen = order[uses[order] > 0]
+    each = _spread if spread else _rounds
     sources = np.unique(side.sources[chosen]).tolist()
     if len(sources) == 1:
-        return _rounds(side, chosen, uses)
+        return each(side, chosen, uses)
     sources.sort(key=side.source_names.__getitem__)
     parts = [chosen[side.sources[chosen] == source] for source in sources]
     counts = [int(uses[part].sum()) for part in parts]
-    return _turns([_rounds(side, part, uses) for part in parts], counts)
+    return _turns([each(side, part, uses) for part in parts], counts)
 
 
 def _rounds(side: Table, places: Array, uses: Array) -> Iterator[Use]:
     for copy in range(int(uses.max(initial=0))):
         for number in listed(side.numbers[places[uses[places] > copy]]):
             yield number, copy
+
+
+def _spread(side: Table, places: Array, uses: Array) -> Iterator[Use]:
+    """Yield the uses of each row at even distances, so that every part of the order is alike."""
+    counts = uses[places].astype(np.int64)
+    rows = np.repeat(np.arange(len(places)), counts)
+    copies = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
+    order = np.argsort((copies + rows / max(1, len(places))) / counts[rows], kind="stable")
+    numbers = side.numbers[places]
+    yield from zip(listed(numbers[rows[order]]), listed(copies[order]), strict=True)
 
 
 def _turns(parts: Sequence[Iterator[Use]], counts: Sequence[int]) -> Iterator[Use]:

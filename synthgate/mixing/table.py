@@ -18,10 +18,11 @@ _AT_A_TIME = 4_096
 
 @dataclass(frozen=True)
 class Table:
-    """The rows of one side: lots uint64, sources and slices as numbers of their names, unsigned.
+    """The rows of one side: lots uint64, sources, slices and classes as numbers of their names.
 
-    `sizes` (uint32 characters) only where the mix is one of characters; `numbers` (uint32) are
-    those that the rows have with the caller, who is asked for their lines by them.
+    Slices have quotas of their own, classes are balanced; `sizes` (uint32 characters) only where
+    the mix is one of characters; `numbers` (uint32) are those that the rows have with the caller,
+    who is asked for their lines by them.
     """
 
     lots: Array
@@ -29,8 +30,10 @@ class Table:
     slices: Array
     sizes: Array
     numbers: Array
+    classes: Array
     source_names: tuple[str, ...] = ("",)
     slice_names: tuple[str, ...] = ("",)
+    class_names: tuple[str, ...] = ("",)
     line: Line = field(default=lambda number: b"%d" % number)
 
     def __len__(self) -> int:
@@ -40,9 +43,8 @@ class Table:
         """Return the table of some of the rows, by their places in this one, ascending."""
         if len(rows) == len(self):
             return self
-        parts = {
-            name: getattr(self, name)[rows] for name in ("lots", "sources", "slices", "numbers")
-        }
+        names = ("lots", "sources", "slices", "numbers", "classes")
+        parts = {name: getattr(self, name)[rows] for name in names}
         sizes = self.sizes[rows] if len(self.sizes) else self.sizes
         return replace(self, **parts, sizes=sizes)
 
@@ -87,8 +89,10 @@ def table(
     sizes: Sequence[int] = (),
     source_names: Sequence[str] = ("",),
     slice_names: Sequence[str] = ("",),
+    classes: Sequence[int] | array[int] = (),
+    class_names: Sequence[str] = ("",),
 ) -> Table:
-    """Return the table of a side; without sources or slices all rows have the first one."""
+    """Return the table of a side; without sources, slices or classes all have the first one."""
     count = len(lots)
 
     def numbered(values: Sequence[int] | array[int]) -> Array:
@@ -102,7 +106,9 @@ def table(
         numbered(slices),
         np.asarray(sizes, np.uint32),
         np.arange(count, dtype=np.uint32),
+        numbered(classes),
         tuple(source_names),
         tuple(slice_names),
+        tuple(class_names),
         line,
     )

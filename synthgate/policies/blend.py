@@ -17,6 +17,7 @@ class BlendPolicy(Settings):
     on_shortage: Annotated[Literal["cap", "repeat", "error"], Flag("too few real rows: cut the synthetic ones, repeat real ones, or refuse")] = "cap"
     max_repeats: Annotated[int, Ge(1), Flag("uses of one real row with --on-shortage repeat")] = 4
     by: Annotated[str, Flag("field whose slices have the fraction each", (), "FIELD")] = ""
+    balance: Annotated[str, Flag("field whose values are kept as even as the mix allows, such as the label", (), "FIELD")] = ""
     weight: Annotated[tuple[str, ...], Flag("share of a source in its side, against 1 for the others; repeatable", (), "NAME=W")] = ()
     cap: Annotated[tuple[str, ...], Flag("most rows of a source; repeatable", (), "NAME=N")] = ()
     epoch: Annotated[int, Ge(0), Flag("another order of the same rows")] = 0

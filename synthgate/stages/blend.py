@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from synthgate.mixing import choice, lengths
+from synthgate.mixing.balance import balanced
 from synthgate.mixing.counts import CAP, Quota, Shortage, holding, quotas, refuse_shortage, shared
 from synthgate.mixing.order import Pick, in_turn, picks, picks_by_length
 from synthgate.mixing.table import Table, listed
@@ -33,6 +34,7 @@ class Wish:
     caps: Mapping[str, int] | None = None  # for `over_caps`, before anything is divided
     chars: bool = False
     epoch: int = 0
+    balance: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,9 +69,9 @@ class Mixed:
     def picks(self) -> Iterator[Pick]:
         """Yield the rows of the mix in their order."""
         real, synthetic = self.sides
-        epoch = self.wish.epoch
+        epoch, spread = self.wish.epoch, self.wish.balance
         turns = (
-            in_turn(real, real.order(epoch), self.uses[0]),
+            in_turn(real, real.order(epoch), self.uses[0], spread),
             in_turn(synthetic, synthetic.order(epoch), self.uses[1]),
         )
         if not self.wish.chars:
@@ -96,7 +98,8 @@ def _by_number(side: Table) -> Callable[[int], int]:
 def blend(real: Table, synthetic: Table, wish: Wish) -> Mixed:
     """Decide a mix: which rows, how often, and why the others are not used.
 
-    First the weights of sources, then the fraction of each slice; what goes is decided by lot.
+    First the weights of sources, then the fraction of each slice, then the balance of classes,
+    where it is wanted; what goes within one of them is decided by lot.
     Raises `UsageError` where too few real rows are an error.
     """
     sides = (real, synthetic)
@@ -107,13 +110,27 @@ def blend(real: Table, synthetic: Table, wish: Wish) -> Mixed:
     limits = [_counted(side, order) for side, order in zip(sides, orders, strict=True)]
     if shares[1]:
         fitting = _of_sources(synthetic, shared(holding(limits[1], shares[1]), shares[1]))
-        reasons[1][choice.over(orders[1], synthetic.sources, fitting)] = choice.OVER_WEIGHT
+        reasons[1][_over_weight(sides, orders, fitting, wish)] = choice.OVER_WEIGHT
         orders[1] = orders[1][reasons[1][orders[1]] == 0]
     found, keys, wanted = _wanted(sides, orders, shares, limits, wish, most)
+    if wish.balance:
+        keys, wanted = balanced(sides, orders, keys, wanted, most)
     uses = tuple(choice.uses(orders[at], keys[at], wanted[at]) for at in (0, 1))
     for at, why in ((0, choice.SURPLUS_REAL), (1, choice.OVER_FRACTION)):
         reasons[at][(uses[at] == 0) & (reasons[at] == 0)] = why
     return Mixed(wish, sides, found, (uses[0], uses[1]), (reasons[0], reasons[1]))
+
+
+def _over_weight(
+    sides: tuple[Table, Table], orders: list[Array], fitting: dict[int, int], wish: Wish
+) -> Array:
+    """Return the synthetic rows past what fits of their source, by lot or of full classes."""
+    keys = [sides[0].slices, sides[1].sources]
+    if not wish.balance:
+        return choice.over(orders[1], keys[1], fitting)
+    known = fitting | {key: 0 for key in np.unique(keys[1]).tolist() if key not in fitting}
+    cells, wanted = balanced(sides, orders, keys, [{0: len(orders[0])}, known], 1)
+    return orders[1][choice.uses(orders[1], cells[1], wanted[1])[orders[1]] == 0]
 
 
 def over_caps(side: Table, caps: Mapping[str, int] | None) -> Array:
