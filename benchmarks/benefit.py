@@ -107,7 +107,6 @@ def arms(gate: Gate, split: Split, world: World, quick: bool) -> Iterator[Arm]:
     gate.dedupe()
     if not quick:
         yield "raw_half", raw[: len(real)] + real, numbers[: len(real)], ""
-        yield "dedupe", *beside(gate, "unique", real)
         gate.verify("unique", "verified")
         yield "verify", *beside(gate, "verified", real)
         gate.scan("verified", "screened")
@@ -119,9 +118,11 @@ def arms(gate: Gate, split: Split, world: World, quick: bool) -> Iterator[Arm]:
     yield "cap", *beside(gate, "capped", real)
     yield "gate", *released(gate, real)
     if not quick:
+        yield "uneven", *mixed(gate, real, balance=False)
         gate.setting = gate.setting._replace(**SHIPPED)
         gate.cap()
         yield "shipped", *released(gate, real)
+        yield "shipped_even", *mixed(gate, real, balance=True)
     clean = [
         row for row in world.rows if row["n"] in world.right and row["n"] not in world.triggered
     ]
@@ -140,11 +141,17 @@ def beside(gate: Gate, stage: str, real: list[Example]) -> tuple[list[Example], 
 
 def released(gate: Gate, real: list[Example]) -> tuple[list[Example], list[int], str]:
     """Return what audit and blend release; after a STOP the real rows are all there is."""
-    verdict = gate.audit("capped")
-    if verdict == "STOP":
-        return real, [], verdict
+    gate.verdict = gate.audit("capped")
+    return mixed(gate, real, gate.setting.balance)
+
+
+def mixed(gate: Gate, real: list[Example], balance: bool) -> tuple[list[Example], list[int], str]:
+    """Return what the blend makes of what the audit has released, if it has."""
+    if gate.verdict == "STOP":
+        return real, [], gate.verdict
+    gate.setting = gate.setting._replace(balance=balance)
     gate.blend()
-    return gate.examples("train"), gate.numbers("train"), verdict
+    return gate.examples("train"), gate.numbers("train"), gate.verdict
 
 
 # --- how the setting was chosen ---------------------------------------------------------

@@ -13,13 +13,14 @@ NAMES = {
     "raw": "raw synthetic only",
     "raw_real": "raw + real",
     "raw_half": "raw, cut to 50 % real",
-    "dedupe": "dedupe; + real",
     "verify": "dedupe, verify; + real",
     "scan_late": "dedupe, verify, scan; + real",
     "scan": "dedupe, scan, verify; + real",
     "cap": "dedupe, scan, verify, cluster-cap; + real",
     "gate": "**whole gate**: and audit, blend",
+    "uneven": "the same without `--balance`",
     "shipped": "whole gate, cap and blend as they ship",
+    "shipped_even": "the same with `--balance`",
     "oracle": "all right synthetic rows + real",
 }
 GROUPS = ("weak", "starved", "other")
@@ -67,6 +68,7 @@ def setting(chosen: Result) -> str:
     return (
         f"the label among the {chosen['top']} most likely, `--max-per-cluster {chosen['cap']}`, "
         f"`--real-fraction {chosen['fraction']} --on-shortage {chosen['shortage']}`"
+        + (" and `--balance` of the label" if chosen["balance"] else "")
     )
 
 

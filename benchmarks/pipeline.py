@@ -31,6 +31,7 @@ class Gate:
 
     def __init__(self, folder: Path, split: Split, world: World, setting: Setting) -> None:
         self.folder, self._right, self.setting = folder, world.right, setting
+        self.verdict = ""  # of the audit
         real = (
             {"input": text, "output": label, "n": -n}
             for n, (text, label) in enumerate(split.real, 1)

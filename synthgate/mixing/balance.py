@@ -84,13 +84,17 @@ def levelled(beside: Array, low: Array, high: Array, total: int) -> Array:
 def _places(sides: Sequence[Table]) -> tuple[list[Array], int]:
     """Return the number of each row's class within its slice, shared by both sides; how many."""
     width = len(sides[0].class_names)
+    if not any(side.slices.any() for side in sides):
+        return [side.classes for side in sides], width
     pairs = [side.slices.astype(np.int64) * width + side.classes for side in sides]
     known, found = np.unique(np.concatenate(pairs), return_inverse=True)
     return [found[: len(sides[0])], found[len(sides[0]) :]], len(known)
 
 
 def _cells(keys: Array, places: Array, order: Array, count: int) -> _Cells:
-    pairs, cells = np.unique(keys.astype(np.int64) * max(1, count) + places, return_inverse=True)
+    numbers = keys.astype(np.int64) * count + places
+    pairs = np.unique(numbers)
+    cells = np.searchsorted(pairs, numbers).astype(np.uint32)
     rows = np.bincount(cells[order], minlength=len(pairs))
     return _Cells(cells, pairs // max(1, count), pairs % max(1, count), rows)
 
