@@ -278,9 +278,14 @@ def test_rows_in_are_rows_out_and_rejects(here: Path, capfd: pytest.CaptureFixtu
 
 
 def test_the_default_cuts_the_fullest_value(here: Path) -> None:
-    """cap: the rows that go are those of the value that has most, as `over_fraction`."""
+    """cap: the rows that go are those of the value that has most, as `over_fraction`; the setting
+    may stand in synthgate.toml, where `run` finds it."""
     command("--balance", "kind")
     assert kinds() == {"red": 16, "blue": 10, "green": 2}
+    Path("synthgate.toml").write_text('[blend]\nbalance = "kind"\n')
+    first = Path("out.jsonl").read_bytes()
+    command()
+    assert Path("out.jsonl").read_bytes() == first
     gone = read_rows(Path("rej.jsonl"))
     assert {(row["kind"], row["_reject"]["reason"]) for row in gone} == {("red", "over_fraction")}
     assert len(gone) == 10
