@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from statistics import fmean
 
-from evidence import Result, held, page, share, table
+from evidence import RESULTS, Result, held, page, share, table
 
 NAMES = {
     "real": "real rows only",
@@ -48,7 +49,9 @@ def part(result: Result) -> str:
         for case in cases
     )
     asked = table(("asked of CLINC150", "measured, mean of the seeds", ""), bars(result))
+    tuning = json.loads((RESULTS / "tuning.json").read_text())["seeds"]
     words = {"setting": setting(result["setting"]), "seeds": seeds(result, MAIN)}
+    words["tuning"] = ", ".join(map(str, tuning))
     return page("benefit", tables=tables, bars=asked, **words, **figures(result))
 
 
@@ -123,6 +126,10 @@ def figures(result: Result) -> dict[str, str]:
     def over(arm: str, key: str, case: tuple[str, str] = MAIN) -> str:
         return f"{100 * (mean(result, arm, key, case) - mean(result, 'real', key, case)):+.1f}"
 
+    def each_seed(key: str) -> str:
+        runs = runs_of(result, MAIN)
+        return ", ".join(f"{100 * (run['gate'][key] - run['real'][key]):+.1f}" for run in runs)
+
     audits = [run["arms"]["raw"]["audit"] for run in result["runs"]]
     late, docs = [run["scan_late"] for run in runs_of(result, MAIN)], runs_of(result, OTHER)
     return {
@@ -136,9 +143,18 @@ def figures(result: Result) -> dict[str, str]:
         "oracle_gain": over("oracle", "accuracy"),
         "weak_lost": over("gate", "weak"),
         "starved_lost": over("gate", "starved"),
+        "weak_seeds": each_seed("weak"),
+        "starved_seeds": each_seed("starved"),
+        "uneven_weak": over("uneven", "weak"),
+        "uneven_starved": over("uneven", "starved"),
+        "oracle_weak": over("oracle", "weak"),
+        "oracle_starved": over("oracle", "starved"),
         "shipped_weak": over("shipped", "weak"),
         "shipped_starved": over("shipped", "starved"),
         "shipped_gain": over("shipped", "accuracy"),
+        "shipped_even_weak": over("shipped_even", "weak"),
+        "shipped_even_starved": over("shipped_even", "starved"),
+        "shipped_even_gain": over("shipped_even", "accuracy"),
         "docs_attack": ", ".join(f"{run['gate']['attack']:.1%}" for run in docs),
         "docs_alarms": ", ".join(
             str(innocent(run["verify"]) - innocent(run["scan"])) for run in docs
@@ -148,6 +164,8 @@ def figures(result: Result) -> dict[str, str]:
         "docs_oracle": over("oracle", "accuracy", OTHER),
         "docs_starved": over("gate", "starved", OTHER),
         "docs_weak": over("gate", "weak", OTHER),
+        "docs_uneven_starved": over("uneven", "starved", OTHER),
+        "docs_uneven_weak": over("uneven", "weak", OTHER),
     }
 
 
