@@ -124,7 +124,8 @@ def figures(result: Result) -> dict[str, str]:
     """Return the figures that the words of the page name, all of the case that was tuned on."""
 
     def over(arm: str, key: str, case: tuple[str, str] = MAIN) -> str:
-        return f"{100 * (mean(result, arm, key, case) - mean(result, 'real', key, case)):+.1f}"
+        lost = 100 * (mean(result, arm, key, case) - mean(result, "real", key, case))
+        return f"{round(lost, 1) + 0:+.1f}"  # no -0.0
 
     def each_seed(key: str) -> str:
         runs = runs_of(result, MAIN)
