@@ -224,6 +224,7 @@ class TestRefusals:
             (("--rejects", "x"), ("--summary", "x")),
             (("-o", "-"), ("--rejects", "-")),
             (("-o", "-"), ("--rejects", "/dev/stdout")),
+            (("-o", "-"), ("--summary", "-")),
             (("-o", "/dev/fd/1"), ("--rejects", "-")),
         ],
         ids=str,

@@ -181,7 +181,7 @@ class Session(contextlib.ExitStack):
     def _apart(self, path: str) -> dict[str, Any]:
         """Return what an output must not be, and whether it is opened for a dry run."""
         apart = ["/dev/stdin" if p == "-" else p for s in self.sources for p in s.paths]
-        apart += [sink.path for sink in self.sinks.values()]
+        apart += [sink.path for sink in (*self.sinks.values(), *self._records)]
         apart += self._named
         if path in self._named:
             apart.remove(path)  # the option that names this output; a second one is a mistake
