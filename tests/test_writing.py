@@ -66,6 +66,12 @@ class TestAllOrNothing:
             assert path.read_text() == "new\n"
         assert os.listdir(tmp_path) == ["o.jsonl"]
 
+    def test_an_empty_name_is_called_so(self, rows: Path) -> None:
+        """What a shell makes of a variable that is not set is no file, and is named as none."""
+        refused(synthgate("dedupe", rows, "-o", ""), "an output has an empty name")
+        done = synthgate("dedupe", "")
+        assert (done.code, done.err) == (4, "synthgate: an input has an empty name\n")
+
     @pytest.mark.parametrize("name", ["o.jsonl", "o.jsonl.gz", "o.jsonl.zst", "o.json"])
     def test_without_a_commit_nothing_is_left(self, tmp_path: Path, name: str) -> None:
         """An error in the middle leaves neither the file nor a temporary one."""

@@ -222,6 +222,8 @@ def open_sink(
 
 
 def _open(path: str, force: bool, dry: bool, apart: tuple[str, ...], whole: bool) -> Sink:
+    if not path:
+        raise OutputError("an output has an empty name")
     for other in apart:
         if _same(path, other):
             raise OutputError(f"{path}: is also {other}: an output must be a file of its own")
