@@ -179,7 +179,8 @@ def test_a_second_run_is_refused_with_8(tmp_path: Path) -> None:
     """While one run holds a journal or a run folder, a second one ends with 8."""
     rows(tmp_path)
     (tmp_path / "run").mkdir()
-    (tmp_path / "s.toml").write_text('[run]\ncandidates = "rows.jsonl"\n')
+    run = '[run]\ncandidates = "rows.jsonl"\n[verify]\ncheck = ["answer"]\n'
+    (tmp_path / "s.toml").write_text(run)
     holder = (
         "import fcntl, sys; file = open(sys.argv[1], 'a'); fcntl.flock(file, fcntl.LOCK_EX);"
         "print(1, flush=True); input()"
