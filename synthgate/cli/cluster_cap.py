@@ -37,8 +37,8 @@ def run(io: Session, policy: ClusterCapPolicy) -> None:
     from synthgate.errors import UsageError
     from synthgate.verifiers.slices import Slices
 
-    if policy.clusters and policy.method == "density":
-        raise UsageError("--clusters is a number for --method kmeans or agglomerative")
+    if policy.clusters and "method" not in io.stated:
+        raise UsageError("--clusters is for --method kmeans or agglomerative: add one")
     slices = Slices([policy.protect, *policy.by] if policy.protect else policy.by)
     if io.options.engine == "ray":
         from synthgate.cli.cap_on_ray import cap
