@@ -90,6 +90,7 @@ def lot(seed: int | str, row_id: str) -> int:
 
 # --- one line of JSON -------------------------------------------------------------------
 
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 _AT = re.compile(r"(?s)(.*) at line (\d+) column (\d+)$")
 
 
@@ -127,7 +128,18 @@ def _bad_line(raw: bytes, message: str) -> BadLine:
         raw.decode()
     except UnicodeDecodeError as error:
         return BadLine("invalid_utf8", "invalid UTF-8", error.start + 1)
-    return BadLine("invalid_json", f"invalid JSON: {text}", column)
+    return BadLine("invalid_json", f"invalid JSON: {_plainer(raw, text, column)}", column)
+
+
+def _plainer(raw: bytes, text: str, column: int) -> str:
+    """Return what a parser means where its own words say it badly."""
+    rest = raw[max(column - 1, 0) :]
+    if text == "expected value" and raw.startswith(b"\xef\xbb\xbf"):
+        return "a byte order mark, which only the first line of a file may have"
+    if rest.startswith((b"NaN", b"Infinity")):
+        return f"{'NaN' if rest.startswith(b'N') else 'Infinity'} is no JSON number"
+    surrogate = "hex escape" in text and _SURROGATE.search(raw)
+    return "a lone surrogate" if surrogate else text
 
 
 def _examine(value: Value | list[Any], depth: int) -> None:

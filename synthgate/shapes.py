@@ -31,7 +31,15 @@ def find_shape(
     if shape is None or not any(_has_text(shape, row) for row in head):
         raise _textless(head, shape.name if shape else options.get("format", ""))
     how = "auto" if base and not options.get("format") else "named"
+    if how == "named" or prompt or response:
+        count = sum(_has_named(row, base, prompt, response) for row in head)
     return shape, f"{shape.name} ({how}; {count}/{len(head)} rows)"
+
+
+def _has_named(row: Row, base: Shape | None, prompt: str, response: str) -> bool:
+    """Tell whether a row has what was named: the keys of a format, a text in each field."""
+    fields = (field(path)(row.value) is not None for path in (prompt, response) if path)
+    return all(fields) and (base is None or base.matches(row.value))
 
 
 def reference_shape(head: list[Row], options: Mapping[str, Any]) -> tuple[Shape, str]:

@@ -427,3 +427,12 @@ def test_the_page_has_the_thresholds_that_ship() -> None:
     cells = [cell.strip() for cell in line.split("|")[2:-1]]
     for cell, threshold in zip(cells, shipped, strict=True):
         assert cell.startswith(f"{threshold:.2f}".lstrip("0"))
+
+
+def test_a_number_of_clusters_that_nothing_heeds(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """`--clusters` beside the density cap is a mistake, not a wish that is passed over."""
+    rows = write_rows(tmp_path / "rows.jsonl", [{"text": "a"}])
+    assert invoke(["cluster-cap", str(rows), "--clusters", "5"]) == 2
+    assert "--method kmeans" in capfd.readouterr().err

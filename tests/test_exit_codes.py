@@ -179,7 +179,8 @@ def test_a_second_run_is_refused_with_8(tmp_path: Path) -> None:
     """While one run holds a journal or a run folder, a second one ends with 8."""
     rows(tmp_path)
     (tmp_path / "run").mkdir()
-    (tmp_path / "s.toml").write_text('[run]\ncandidates = "rows.jsonl"\n')
+    run = '[run]\ncandidates = "rows.jsonl"\n[verify]\ncheck = ["answer"]\n'
+    (tmp_path / "s.toml").write_text(run)
     holder = (
         "import fcntl, sys; file = open(sys.argv[1], 'a'); fcntl.flock(file, fcntl.LOCK_EX);"
         "print(1, flush=True); input()"
@@ -383,6 +384,20 @@ def test_a_signal_at_any_moment_leaves_nothing(tmp_path: Path, delay: int) -> No
     assert left or process.returncode != 0
     if "out.jsonl.gz" in left:
         assert len(gzip.decompress((tmp_path / "out.jsonl.gz").read_bytes()).splitlines()) == 2000
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_while_libraries_load_is_no_traceback(
+    tmp_path: Path, number: int, code: int
+) -> None:
+    """From the first import on a signal ends the command with its code and not a word."""
+    stand_in = f"import os, time\nos.kill(os.getpid(), {int(number)})\ntime.sleep(9)\n"
+    (tmp_path / "typer.py").write_text(stand_in)  # found before the library is
+    done = subprocess.run(
+        [sys.executable, "-m", "synthgate", "--help"],
+        cwd=tmp_path, capture_output=True, check=False, preexec_fn=heed_signals,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (code, b"", b"")
 
 
 # --- bugs -------------------------------------------------------------------------------

@@ -188,18 +188,22 @@ def test_named_fields_win_over_the_detected_shape() -> None:
         ([], "format: input/output (auto; 2/2 rows)"),
         (["--format", "input/output"], "format: input/output (named; 2/2 rows)"),
         (["--response-field", "other"], "format: fields (auto; 2/2 rows)"),
+        (["--response-field", "once"], "format: fields (auto; 1/2 rows)"),
+        (["--prompt-field", "input", "--response-field", "once"], "fields (named; 1/2 rows)"),
+        (["--format", "alpaca"], "format: alpaca (named; 0/2 rows)"),
     ],
 )
 def test_what_was_detected_is_said_and_recorded(tmp_path: Any, argv: list[str], said: str) -> None:
     """One line on stderr and one note in the manifest say how the rows are read."""
     rows = [
         {"input": "q", "output": "a", "other": "o"},
-        {"input": "r", "output": "b", "other": "p"},
+        {"input": "r", "output": "b", "other": "p", "once": "s"},
     ]
     write_rows(tmp_path / "in.jsonl", rows)
     done = synthgate("dedupe", "in.jsonl", "--summary", "s.json", *argv, cwd=tmp_path)
-    assert f"dedupe: {said}\n" in done.err
-    assert said in json.loads((tmp_path / "s.json").read_bytes())["notes"]
+    assert f"{said}\n" in done.err
+    (noted,) = json.loads((tmp_path / "s.json").read_bytes())["notes"]
+    assert f"dedupe: {noted}\n" in done.err and noted.endswith(said)
 
 
 def test_the_format_is_that_of_the_first_hundred_rows(tmp_path: Any) -> None:
@@ -217,3 +221,11 @@ def test_a_named_field_that_no_row_has_is_an_error(tmp_path: Path, option: str) 
     done = synthgate("dedupe", source, option, "outptu")
     assert done.code == 4
     assert "no row has text in 'outptu'" in done.err
+
+
+@pytest.mark.parametrize("flags", [("--generator", "m"), ("--generation", "1")])
+def test_people_are_no_generator(tmp_path: Path, flags: tuple[str, str]) -> None:
+    """`--real` beside what says that a model wrote the rows contradicts itself: 2."""
+    rows = write_rows(tmp_path / "in.jsonl", [{"text": "a"}])
+    done = synthgate("dedupe", rows, "--real", *flags)
+    assert (done.code, done.out, done.err.count("\n")) == (2, b"", 1) and "--real" in done.err

@@ -317,8 +317,11 @@ def test_no_usable_answer_is_seven(server: ChatServer, tmp_path: Path) -> None:
 
 
 def test_an_absent_server_is_a_reject(tmp_path: Path) -> None:
-    """Nobody listening is a connection fault of each prompt, and no row: exit 7."""
+    """Nobody listening is a connection fault of each prompt, and costs nothing: exit 7."""
     with ChatServer() as server:
         pass
     done = generate(server, tmp_path, ["one"])
     assert (done.code, done.reasons) == (7, {"one": "connection"})
+    assert "3 calls made\n" in done.err  # and no tokens
+    done = generate(server, tmp_path, ["one"], "--budget-tokens", "900", "--max-tokens", "400")
+    assert done.reasons == {"one": "connection"}

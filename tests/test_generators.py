@@ -342,3 +342,18 @@ def test_a_wrong_declaration(tmp_path: Path, text: str, word: str) -> None:
     (tmp_path / "synthgate.toml").write_text(text)
     done = made(tmp_path, ["one"], "--model", "m")
     assert done.code == 2 and word in done.err and not (tmp_path / "out.jsonl").exists()
+
+
+@pytest.mark.parametrize(
+    ("option", "needs"),
+    [("command", "generator command"), ("weights", "generator local"),
+     ("principles", "strategy critique"), ("gaps", "strategy gaps")],
+)  # fmt: skip
+def test_what_the_default_would_not_heed_is_refused(
+    tmp_path: Path, option: str, needs: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """An option of a generator or strategy that was not chosen: 2, and no server is asked."""
+    prompts = write_rows(tmp_path / "p.jsonl", [{"prompt": "a"}])
+    argv = ["generate", str(prompts), "--base-url", "http://127.0.0.1:1", "--model", "m"]
+    assert invoke([*argv, f"--{option}", "x"]) == 2
+    assert f"--{option} is for --{needs}" in capfd.readouterr().err

@@ -131,6 +131,25 @@ def test_a_column_counts_bytes_from_one() -> None:
     assert caught.value.column == len('{"é":"é",x'.encode())
 
 
+@pytest.mark.parametrize(
+    ("raw", "words"),
+    [
+        (b'{"a":[1,NaN]}', "NaN is no JSON number"),
+        (b'{"a":-Infinity}', "Infinity is no JSON number"),
+        (b'{"a":"\\ud800"}', "a lone surrogate"),
+        (b'{"a":"\\udc00x"}', "a lone surrogate"),
+        (b'{"a":"\\u00"}', "invalid escape"),
+        (b'\xef\xbb\xbf{"a":1}', "a byte order mark"),
+        (b'{"a":nul}', "expected ident"),
+    ],
+)
+def test_what_is_wrong_is_said_in_plain_words(raw: bytes, words: str) -> None:
+    """What people meet in real files is named as they call it."""
+    with pytest.raises(BadLine) as caught:
+        parse(raw)
+    assert caught.value.detail.startswith(f"invalid JSON: {words}")
+
+
 def test_an_error_names_file_line_and_column() -> None:
     """A bad line reads `file:line:column: reason`, without a column where all of it is bad."""
     assert str(BadLine("r", "why", 7).at("raw.jsonl", 3)) == "raw.jsonl:3:7: why"

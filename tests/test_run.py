@@ -162,7 +162,11 @@ def test_a_second_run_in_the_folder_is_refused(project: Path) -> None:
         ("[run]\nfolder = 'x'\n", 2, "either run.prompts or run.candidates"),
         ("[run]\nprompt = 'x'\n", 2, "2:1: run.prompt: unknown key; did you mean 'prompts'?"),
         ("[run]\nprompts = 3\n", 2, "synthgate.toml:2:1: run.prompts"),
-        ("[run]\ncandidates = 'missing.jsonl'\n", 4, "missing.jsonl: no such file"),
+        ("[run]\ncandidates = 'missing.jsonl'\n[verify]\ncheck=['answer']", 4, "missing.jsonl: no"),
+        ("[run]\nprompts = 'prompts.jsonl'\n", 2, "run needs a check"),
+        (CONFIG.replace('"answer"', '"answr"'), 2, "unknown verifier 'answr'"),
+        (CONFIG.replace("real.jsonl", "none.jsonl"), 4, "none.jsonl: no such file"),
+        (CONFIG.replace("real.jsonl", "none*"), 4, "none*: no file matches"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_said_in_one_line(project: Path, text: str, code: int, said: str) -> None:
@@ -171,6 +175,7 @@ def test_what_is_wrong_is_said_in_one_line(project: Path, text: str, code: int, 
     done = run(project)
     assert done.code == code
     assert said in done.err
+    assert not list(project.glob("run/*.jsonl"))
 
 
 def test_exclusions_are_honoured_by_every_stage(project: Path) -> None:

@@ -58,3 +58,15 @@ def test_help_shows_what_each_command_does() -> None:
         page = subprocess.run([*tool, *argv], capture_output=True, text=True, check=True).stdout
         assert "Example: synthgate " in page, name
         assert "\x1b" not in page
+
+
+@pytest.mark.parametrize("columns", ["50", "80"])
+def test_help_fits_the_terminal(columns: str) -> None:
+    """Sentences are broken where the terminal ends; `-h` is `--help`."""
+    page = subprocess.run(
+        [sys.executable, "-m", "synthgate", "dedupe", "-h"],
+        capture_output=True, text=True, check=True, env={**environment(), "COLUMNS": columns},
+    ).stdout  # fmt: skip
+    lines = [line for line in page.splitlines() if "Example:" not in line]
+    assert len(lines) > 20
+    assert max(map(len, lines)) <= int(columns)

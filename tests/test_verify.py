@@ -280,6 +280,7 @@ def test_rows_rejects_and_evidence(tmp_path: Path) -> None:
         ("abstain", "answer: no_gold; arithmetic: no_equation"),
     ]
     noted = read_rows(evidence)
+    assert "on every row" not in done.err
     assert list(noted[0]) == ["id", "file", "line", "verdict", "checks"]
     assert noted[0]["id"] == done.rows[0]["_synthgate"]["id"]
     assert [line["verdict"] for line in noted] == ["pass", "fail", "abstain"]
@@ -289,6 +290,15 @@ def test_rows_rejects_and_evidence(tmp_path: Path) -> None:
         "reason": "wrong_equation",
         "equation": "2 + 4 = 7",
     }
+
+
+def test_a_check_that_tells_of_no_row_is_named(tmp_path: Path) -> None:
+    """A gold field that no row has: every row is rejected, and why is said beside the counts."""
+    done = synthgate(
+        "verify", source(tmp_path), "--check", "answer:golden", "--check", "arithmetic"
+    )
+    assert done.code == 0
+    assert "verify: answer abstains on every row: no_gold\n" in done.err
 
 
 @pytest.mark.parametrize(

@@ -66,6 +66,12 @@ class TestAllOrNothing:
             assert path.read_text() == "new\n"
         assert os.listdir(tmp_path) == ["o.jsonl"]
 
+    def test_an_empty_name_is_called_so(self, rows: Path) -> None:
+        """What a shell makes of a variable that is not set is no file, and is named as none."""
+        refused(synthgate("dedupe", rows, "-o", ""), "an output has an empty name")
+        done = synthgate("dedupe", "")
+        assert (done.code, done.err) == (4, "synthgate: an input has an empty name\n")
+
     @pytest.mark.parametrize("name", ["o.jsonl", "o.jsonl.gz", "o.jsonl.zst", "o.json"])
     def test_without_a_commit_nothing_is_left(self, tmp_path: Path, name: str) -> None:
         """An error in the middle leaves neither the file nor a temporary one."""
@@ -93,6 +99,17 @@ class TestAllOrNothing:
         assert not {"o.jsonl", "r.jsonl.gz", "s.json"} & set(left)
         if number != signal.SIGKILL:
             assert (code, left) == (128 + number, [])
+
+    def test_a_file_that_was_made_meanwhile_is_kept(self, tmp_path: Path) -> None:
+        """Of two runs with one output and no `--force`, the second to end replaces nothing."""
+        path = tmp_path / "o.jsonl"
+        with open_sink(str(path)) as first, open_sink(str(path)) as second:
+            first.write(b"1")
+            second.write(b"2")
+            first.commit()
+            with pytest.raises(OutputError, match=r"o\.jsonl: .*--force"):
+                second.commit()
+        assert (path.read_bytes(), os.listdir(tmp_path)) == (b"1\n", ["o.jsonl"])
 
     def test_what_fails_at_the_end_leaves_nothing_of_the_others(self, tmp_path: Path) -> None:
         """Rows do not appear when the rejects that belong to them cannot be written."""
@@ -213,6 +230,7 @@ class TestRefusals:
             (("--rejects", "x"), ("--summary", "x")),
             (("-o", "-"), ("--rejects", "-")),
             (("-o", "-"), ("--rejects", "/dev/stdout")),
+            (("-o", "-"), ("--summary", "-")),
             (("-o", "/dev/fd/1"), ("--rejects", "-")),
         ],
         ids=str,
@@ -432,6 +450,16 @@ class TestRecords:
         assert (beside["rows_in"], beside["rows_out"], beside["rejects"]) == (5, 5, {})
         assert [each["role"] for each in beside["outputs"]] == ["output"]
 
+    def test_a_run_folder_that_is_none_is_refused_first(self, rows: Path, tmp_path: Path) -> None:
+        """Where the manifest cannot go is said before the first row is read."""
+        file = write_rows(tmp_path / "file", [])
+        for folder in (file, file / "below"):
+            env = {"SYNTHGATE_RUN_DIR": str(folder)}
+            done = synthgate("dedupe", rows, env=env)
+            refused(done, str(folder), "SYNTHGATE_RUN_DIR", "must be a folder")
+            assert done.err.count("\n") == 1
+            assert synthgate("dedupe", rows, "--dry-run", env=env).code == 0
+
     def test_a_pipe_leaves_its_manifests_in_order(self, rows: Path, tmp_path: Path) -> None:
         """With SYNTHGATE_RUN_DIR stages leave `<n>-<stage>.json`, chained by digest."""
         tool = f"{sys.executable} -m synthgate dedupe"
@@ -486,3 +514,23 @@ def _until(ready: Callable[[], bool]) -> None:
     while not ready():
         assert time.monotonic() < end, "the command did not get so far"
         time.sleep(0.01)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "cluster-cap rows.jsonl -o out.jsonl --cache {}",
+        "generate rows.jsonl --prompt-field text --model m --base-url http://x --journal {}",
+    ],
+)
+def test_nothing_is_added_to_another_kind_of_file(tmp_path: Path, command: str) -> None:
+    """A journal or a cache that is somebody's rows or notes, even the input: 2, not a byte more."""
+    write_rows(tmp_path / "rows.jsonl", ROWS)
+    for name, text in (("rows.jsonl", ""), ("notes.txt", "buy milk\n"), ("more.txt", "a\nb")):
+        file = tmp_path / name
+        file.write_text(text or file.read_text())
+        before = file.read_bytes()
+        done = synthgate(*command.format(name).split(), cwd=tmp_path)
+        assert (done.code, file.read_bytes()) == (2, before), done.err
+        assert done.err.splitlines()[-1].startswith(f"synthgate: {name}: ")
+    assert not (tmp_path / "out.jsonl").exists()

@@ -12,6 +12,7 @@ import os
 os.environ["TYPER_USE_RICH"] = "0"  # before Typer is imported: plain help, and four times faster
 
 import inspect
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from importlib import import_module
@@ -96,6 +97,9 @@ class _Lazy(TyperGroup):
         return _cheap(super().get_help_option(ctx))
 
 
+_LINES = re.compile(r"^Example:|  ", re.MULTILINE)  # of a paragraph whose lines stay as they are
+
+
 class _Main(_Lazy):
     table = COMMANDS
 
@@ -121,6 +125,7 @@ def _group(kind: type[_Lazy], name: str, text: str) -> Any:
     group.context_settings = {"max_content_width": 100}
     if kind is _Main:
         group.context_settings["auto_envvar_prefix"] = "SYNTHGATE"
+        group.context_settings["help_option_names"] = ["-h", "--help"]
     return group
 
 
@@ -167,7 +172,8 @@ def _command(name: str, module: ModuleType, prefix: str) -> Any:
     call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     call.__annotations__ = {each.name: each.annotation for each in parameters}
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
-    text = inspect.cleandoc(module.__doc__ or "").replace("\n\n", "\n\n\b\n")
+    paragraphs = inspect.cleandoc(module.__doc__ or "").split("\n\n")
+    text = "\n\n".join(f"\b\n{p}" if _LINES.search(p) else p for p in paragraphs)
     epilog = f"Every option is also a key of synthgate.toml or {prefix}<OPTION>."
     app.command(name, help=text, epilog=epilog)(call)
     command = get_command(app)

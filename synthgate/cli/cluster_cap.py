@@ -34,8 +34,11 @@ _SHOWN = 3
 
 def run(io: Session, policy: ClusterCapPolicy) -> None:
     """Read rows, cap each semantic cluster, say what was lost and what is missing."""
+    from synthgate.errors import UsageError
     from synthgate.verifiers.slices import Slices
 
+    if policy.clusters and "method" not in io.stated:
+        raise UsageError("--clusters is for --method kmeans or agglomerative: add one")
     slices = Slices([policy.protect, *policy.by] if policy.protect else policy.by)
     if io.options.engine == "ray":
         from synthgate.cli.cap_on_ray import cap
@@ -72,14 +75,14 @@ def _embedder(io: Session, policy: ClusterCapPolicy) -> Any:
     """Return the embedder that the policy names, with its cache."""
     from synthgate import registry
     from synthgate.embedders import Learner
-    from synthgate.embedders.cache import Cached, CachedLearner
+    from synthgate.embedders.cache import Cached, CachedLearner, is_vector
     from synthgate.jsonl.appending import open_log
 
     name, _, argument = policy.embedder.partition(":")
     embedder = registry.find("embedders", name)(argument)
     if not policy.cache or io.options.dry_run:
         return embedder
-    store = io.enter_context(open_log(policy.cache, write=True))
+    store = io.enter_context(open_log(policy.cache, write=True, ours=is_vector))
     cached = CachedLearner if isinstance(embedder, Learner) else Cached
     return cached(embedder, store)
 

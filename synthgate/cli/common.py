@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import sys
 import time
 from collections import Counter
@@ -20,7 +19,7 @@ from synthgate import config
 from synthgate.cli.again import Again, glance, refuse_line
 from synthgate.cli.options import Command, Streams
 from synthgate.cli.progress import Progress
-from synthgate.cli.record import conserve, document, files_named, headline, slot
+from synthgate.cli.record import conserve, document, files_named, headline, run_folder, slot
 from synthgate.cli.settings import Options, declared, decoded
 from synthgate.errors import BadLine, UsageError
 from synthgate.formats import DETECT_ROWS, EMPTY, SHAPES, Shape
@@ -182,7 +181,7 @@ class Session(contextlib.ExitStack):
     def _apart(self, path: str) -> dict[str, Any]:
         """Return what an output must not be, and whether it is opened for a dry run."""
         apart = ["/dev/stdin" if p == "-" else p for s in self.sources for p in s.paths]
-        apart += [sink.path for sink in self.sinks.values()]
+        apart += [sink.path for sink in (*self.sinks.values(), *self._records)]
         apart += self._named
         if path in self._named:
             apart.remove(path)  # the option that names this output; a second one is a mistake
@@ -190,6 +189,7 @@ class Session(contextlib.ExitStack):
 
     def _open_summary(self) -> None:
         """Open --summary beside the first output, so that a mistake costs no run."""
+        run_folder(dry=self.options.dry_run)
         if self.options.summary and not self._records:
             self._open_record(self.options.summary, force=self.options.force)
 
@@ -287,12 +287,12 @@ class Session(contextlib.ExitStack):
 
     def _release(self, record: bytes, flowing: dict[str, Output]) -> None:
         """Make all outputs visible, once everything is on disk, and the record of the run."""
-        output, folder = self.sinks.get("output"), os.environ.get("SYNTHGATE_RUN_DIR")
+        output, folder = self.sinks.get("output"), run_folder(dry=self.options.dry_run)
         self._open_summary()
         if output is not None and output.replaces and not self.withheld:
             self._open_record(f"{output.path}.manifest.json", force=True)
-        if folder and not self.options.dry_run:
-            self._open_record(slot(folder, self.manifest.stage))
+        if folder:
+            self._open_record(slot(folder, self.manifest.stage), force=True)
         for sink in self._records:
             sink.write(record)
             sink.complete()

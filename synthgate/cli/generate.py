@@ -39,6 +39,7 @@ def run(io: Session, policy: GeneratePolicy) -> int:
 
     policy = with_generation(io, named_model(policy))
     _refuse(policy)
+    _refuse_unheeded(policy, io.stated)
     secret, schema = _secret(policy), _schema(io, policy)
     rows, shape = io.read(again=True, real=True, shapes=shapes_of(policy))
     if (barred := exclusions(io, policy, rows)) is not None:
@@ -97,6 +98,22 @@ def _refuse(policy: GeneratePolicy) -> None:
     if policy.budget_usd and not (policy.price_in or policy.price_out):
         raise UsageError("--budget-usd needs --price-in and --price-out: dollars a million tokens")
     _extra(policy.extra_body)
+
+
+_OF = {"command": "generator", "weights": "generator", "principles": "strategy", "gaps": "strategy"}
+
+
+def _refuse_unheeded(policy: GeneratePolicy, stated: frozenset[str]) -> None:
+    """Refuse what only another generator or strategy would heed, where none was chosen.
+
+    Otherwise `--command PROGRAM --base-url URL` would pay a server and never run the program.
+    """
+    from synthgate.errors import UsageError
+
+    of = {"weights": "local", "principles": "critique"}
+    for name, choice in _OF.items():
+        if getattr(policy, name) and choice not in stated:
+            raise UsageError(f"--{name} is for --{choice} {of.get(name, name)}: add it")
 
 
 def _extra(text: str) -> None:

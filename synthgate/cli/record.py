@@ -18,6 +18,22 @@ def document(manifest: Manifest) -> bytes:
     return json.dumps(manifest.as_json(), indent=2, ensure_ascii=True).encode()
 
 
+def run_folder(*, dry: bool) -> str:
+    """Return the run folder of the environment, "" without one or for a dry run.
+
+    Raises `OutputError` where no record can be put there: better before the work than after it.
+    """
+    folder = "" if dry else os.environ.get("SYNTHGATE_RUN_DIR", "")
+    above = os.path.abspath(folder)
+    while folder and not os.path.lexists(above):
+        above = os.path.dirname(above)
+    if folder and not os.path.isdir(above):
+        raise OutputError(f"{folder}: $SYNTHGATE_RUN_DIR must be a folder: {above} is a file")
+    if folder and not os.access(above, os.W_OK):
+        raise OutputError(f"{folder}: $SYNTHGATE_RUN_DIR cannot be written: permission denied")
+    return folder
+
+
 def slot(folder: str, stage: str) -> str:
     """Return the next free `<n>-<stage>.json` of a run folder: stages end in their order."""
     os.makedirs(folder, exist_ok=True)

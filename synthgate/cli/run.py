@@ -29,6 +29,7 @@ COMMAND = Command("run", groups=(), config_input=True, without=NO_ROWS)
 def run(io: Session, policy: RunPolicy) -> int:
     """Run the stages in order; return the exit code of the first that does not end with 0."""
     from synthgate.cli.app import invoke
+    from synthgate.cli.run_ahead import look_ahead
     from synthgate.cli.settings import load_config
     from synthgate.errors import Incomplete, UsageError
     from synthgate.jsonl import locked
@@ -36,6 +37,7 @@ def run(io: Session, policy: RunPolicy) -> int:
     if bool(policy.prompts) == bool(policy.candidates):
         raise UsageError("run needs either run.prompts or run.candidates in its configuration")
     settings = load_config(io.options.config)
+    look_ahead(settings)
     labels = str(settings.get("audit", {}).get("labels", "") or f"{policy.folder}/labels.jsonl")
     stages = _commands(io, policy.folder, _stages(policy, settings, labels))
     if io.options.dry_run:

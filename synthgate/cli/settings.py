@@ -8,7 +8,7 @@ from typing import Any
 
 from synthgate.cli.options import Command, Streams
 from synthgate.config import flags_of
-from synthgate.errors import ConfigError, InputError
+from synthgate.errors import ConfigError, InputError, UsageError
 from synthgate.jsonl import read_file
 from synthgate.provenance import Stamp
 
@@ -27,6 +27,9 @@ class Options:
 
 def declared(values: dict[str, Any], run: str, real: bool, role: str) -> Stamp:
     """Return what the options declare about rows without provenance."""
+    made = values.get("generator", "") or values.get("generation", -1) > 0
+    if values.get("real") is True and made:
+        raise UsageError("--real says that people wrote the rows: no --generator, no --generation")
     prompts = real and role != "real"  # --source names the source of the answers, not theirs
     return Stamp(
         source="" if prompts else values.get("source", ""),

@@ -156,7 +156,7 @@ def _report(io: Session, policy: VerifyPolicy, checks: Sequence[Verifier], tally
     for check in checks:
         for line in check.notes():
             io.note(line if line.startswith(check.name) else f"{check.name}: {line}")
-    for line in (*tally.lines(), *_starved(tally), *_uncalibrated(tally)):
+    for line in (*tally.silent(), *tally.lines(), *_starved(tally), *_uncalibrated(tally)):
         io.note(line)
     broken = list(tally.broken())
     for line in broken:

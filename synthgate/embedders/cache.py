@@ -46,6 +46,14 @@ _decode = msgspec.json.Decoder(_Line).decode
 _encode = msgspec.json.Encoder().encode
 
 
+def is_vector(line: bytes) -> bool:
+    """Tell whether a line is one of a store of vectors."""
+    try:
+        return bool(_decode(line).vector)
+    except msgspec.DecodeError:
+        return False
+
+
 class Cached:
     """An embedder that looks into a store first. Lines that are none of its own are left alone."""
 

@@ -26,7 +26,7 @@ from synthgate.generators import Answer, Bench, Request
 from synthgate.generators.journal import Record, request_key, sampling_of
 from synthgate.jsonl import MAX_LINE, read_file
 from synthgate.rows import lot
-from synthgate.sandbox.commands import Exit, run_command
+from synthgate.sandbox.commands import Exit, run_command, why_not
 
 _LOOKAHEAD = 4  # windows: one slow run must not keep the others idle
 _SHOWN = 300  # characters of stderr
@@ -186,7 +186,7 @@ def build(bench: Bench) -> Iterator[Program]:
     words = _words(bench.policy)
     program = shutil.which(words[0])
     if program is None:
-        raise Unreachable(f"--command: {words[0]}: cannot be run")
+        raise Unreachable(f"--command: {words[0]}: {why_not(words[0])}")
     stop = threading.Event()
     workers = ThreadPoolExecutor(bench.policy.concurrency)
     try:

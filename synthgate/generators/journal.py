@@ -162,5 +162,5 @@ def records(path: str) -> Iterator[Record]:
 @contextlib.contextmanager
 def open_journal(path: str, *, write: bool) -> Iterator[Journal]:
     """Open a journal and index it; without `write` it is only read, and others may read it too."""
-    with open_log(path, write=write) as log:
+    with open_log(path, write=write, ours=lambda line: _read(line) is not None) as log:
         yield Journal(log)

@@ -160,6 +160,8 @@ def _presumed(reserved: Usage, reply: Reply) -> Usage:
     """Return what a call is taken to have cost whose reply reports nothing."""
     if reply.meant == 200 and not reply.error:
         return Usage(reserved.prompt, max(1, len(reply.body) // _BYTES_A_TOKEN))
+    if reply.detail.startswith("ConnectError"):  # nobody was there to work for it
+        return Usage()
     if reply.error in ("timeout", "connection") or reply.meant >= 500 or reply.meant == 200:
         return reserved
     return Usage()

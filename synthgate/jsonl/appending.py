@@ -12,7 +12,7 @@ import errno
 import io
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
 
 from synthgate.errors import InputError, OutputError
@@ -48,6 +48,14 @@ class Log:
         if keep != self._end:
             os.ftruncate(self._handle, keep)
             self._end = keep
+
+    def foreign(self, ours: Callable[[bytes], bool]) -> bool:
+        """Tell whether this is another kind of file: whole lines, and not one of them ours."""
+        count = 0
+        for count, (_, line) in enumerate(self.lines(), 1):  # noqa: B007 - how many is asked below
+            if ours(line):
+                return False
+        return count > 1 or (count == 1 and os.pread(self._handle, 1, self._end - 1) == b"\n")
 
     def lines(self) -> Iterator[tuple[int, bytes]]:
         """Yield (offset, line) of every line that is not blank, one line in memory at a time."""
@@ -99,10 +107,13 @@ class Log:
 
 
 @contextlib.contextmanager
-def open_log(path: str, *, write: bool, cut: bool = False) -> Iterator[Log]:
+def open_log(
+    path: str, *, write: bool, cut: bool = False, ours: Callable[[bytes], bool] | None = None
+) -> Iterator[Log]:
     """Open a log for the time of a `with` block, made if it is not there and `write` is asked.
 
-    A torn last line is ended with a line end, or taken off where `cut` is asked.
+    A torn last line is ended with a line end, or taken off where `cut` is asked. `ours` knows the
+    log's own lines: nothing is added to a file that has others only, such as somebody's rows.
 
     The lock is the kernel's: exclusive for a writer, shared among readers. Raises `OutputError`
     or `InputError` where it cannot be opened, `Locked` while another run writes it.
@@ -118,6 +129,8 @@ def open_log(path: str, *, write: bool, cut: bool = False) -> Iterator[Log]:
     try:
         lock(handle, path, shared=not write)
         log = Log(path, handle)
+        if write and ours and log.foreign(ours):
+            raise OutputError(f"{path}: holds something else: lines are added to a file of its own")
         if write:
             log.cut_torn_tail() if cut else log.close_torn_tail()
             _sync_folder(path)

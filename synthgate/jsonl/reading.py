@@ -43,6 +43,8 @@ def expand(patterns: Sequence[str]) -> list[str]:
     """
     found: list[str] = []
     for pattern in patterns or ["-"]:
+        if not pattern:
+            raise InputError("an input has an empty name")
         if pattern != "-" and os.path.isdir(pattern):
             found += _inside(pattern)
         elif pattern == "-" or os.path.lexists(pattern) or not glob.has_magic(pattern):

@@ -152,9 +152,9 @@ class _Rename(_Commit):
 
     raw: io.FileIO
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, fresh: bool) -> None:
         super().__init__()
-        self.target = os.path.realpath(path)
+        self.target, self._fresh = os.path.realpath(path), fresh
         folder, name = os.path.split(self.target)
         self.temporary = os.path.join(folder, f".{name[:40]}.{os.urandom(4).hex()}.tmp")
         self._remove = weakref.finalize(self, _unlink, self.temporary)
@@ -164,6 +164,8 @@ class _Rename(_Commit):
             os.fchmod(self.raw.fileno(), mode)
 
     def sync(self) -> None:
+        if self._fresh and os.path.lexists(self.target):
+            raise FileExistsError(errno.EEXIST, "it was made meanwhile; --force replaces it")
         os.fsync(self.raw.fileno())
 
     def finish(self) -> None:
@@ -220,6 +222,8 @@ def open_sink(
 
 
 def _open(path: str, force: bool, dry: bool, apart: tuple[str, ...], whole: bool) -> Sink:
+    if not path:
+        raise OutputError("an output has an empty name")
     for other in apart:
         if _same(path, other):
             raise OutputError(f"{path}: is also {other}: an output must be a file of its own")
@@ -234,7 +238,7 @@ def _open(path: str, force: bool, dry: bool, apart: tuple[str, ...], whole: bool
         return Sink(path, Hashing(raw), _Commit(raw))
     if os.path.exists(path) and not force:
         raise OutputError(f"{path}: exists; --force replaces it")
-    rename = _Rename(path)
+    rename = _Rename(path, fresh=not force)
     return Sink(path, Hashing(rename.raw), rename, whole)
 
 

@@ -20,6 +20,12 @@ _SAID = 1 << 16  # bytes on descriptor 3
 _ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": "/tmp"}
 
 
+def why_not(program: str) -> str:
+    """Return why a program that `shutil.which` does not find cannot be run."""
+    there = os.sep in program and os.path.lexists(program)
+    return "cannot be run: " + ("not executable" if there else "no such program")
+
+
 @dataclass(frozen=True)
 class Exit:
     """How a program ended: its exit code or minus a signal, and `why` it had to be killed."""

@@ -21,7 +21,7 @@ from synthgate.formats import Shape
 from synthgate.jsonl import read_file
 from synthgate.rows import Row, parse
 from synthgate.sandbox.box import Broken, Plan
-from synthgate.sandbox.commands import Exit, Jailed, run_command
+from synthgate.sandbox.commands import Exit, Jailed, run_command, why_not
 from synthgate.sandbox.tiers import Refused, choose
 from synthgate.verifiers import Bench, Outcome, Verdict, Verifier
 
@@ -41,7 +41,7 @@ def build(argument: str, bench: Bench) -> Command:
         raise UsageError("--check command: name a program, as in 'command:./check.py --strict'")
     program = shutil.which(words[0])
     if program is None:
-        raise Unreachable(f"--check command:{argument}: {words[0]}: cannot be run")
+        raise Unreachable(f"--check command:{argument}: {words[0]}: {why_not(words[0])}")
     files = [os.path.abspath(word) for word in words[1:] if os.path.isfile(word)]
     program = os.path.abspath(program)
     jail = _jail(bench, [program, *files])

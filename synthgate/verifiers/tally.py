@@ -105,7 +105,7 @@ class Tally:
         self._clean = 0  # rows that all checks passed, where nothing else is asked
         self._said: list[Counter[tuple[str, bool | None]]] = [Counter() for _ in checks]
         self._kept: Counter[tuple[bool, bool | None]] = Counter()
-        self._broken: dict[int, Verdict] = {}
+        self._first: dict[tuple[int, Outcome], Verdict] = {}  # that judged nothing
 
     def add(self, decision: Decision, verdicts: Sequence[Verdict]) -> None:
         """Count one row."""
@@ -120,26 +120,26 @@ class Tally:
         self._kept[kept, right] += 1
         for at, verdict in enumerate(verdicts):
             self._said[at][verdict.outcome, right] += 1
-            if verdict.outcome == "error":
-                self._broken.setdefault(at, verdict)
+            if verdict.outcome in ("error", "abstain"):
+                self._first.setdefault((at, verdict.outcome), verdict)
 
     def counts(self) -> tuple[Any, ...]:
         """Return what was counted, as data that `absorb` adds up."""
         return (
             self.slices.counts(), self.uncalibrated, self._clean, self._said, self._kept,
-            self._broken,
+            self._first,
         )  # fmt: skip
 
     def absorb(self, counted: tuple[Any, ...]) -> None:
         """Add what was counted of other rows, which come behind these."""
-        slices, uncalibrated, clean, said, kept, broken = counted
+        slices, uncalibrated, clean, said, kept, first = counted
         self.slices.absorb(slices)
         self.uncalibrated += uncalibrated
         self._clean += clean
         for mine, theirs in zip(self._said, said, strict=True):
             mine.update(theirs)
         self._kept.update(kept)
-        self._broken = {**broken, **self._broken}
+        self._first = {**first, **self._first}
 
     @property
     def rows(self) -> int:
@@ -189,10 +189,19 @@ class Tally:
 
     def broken(self) -> Iterator[str]:
         """Yield a line for each check that gave no verdict but `error`."""
-        for at, verdict in self._broken.items():
-            if self.outcomes(at)["error"] == self.rows:
-                why = detail(verdict) or "no reason given"
-                yield f"check {self._checks[at].name} gave no verdict on any row: {why}"
+        for name, why in self._of_all("error"):
+            yield f"check {name} gave no verdict on any row: {why}"
+
+    def silent(self) -> Iterator[str]:
+        """Yield a line for each check that could not tell of any row: it was asked amiss."""
+        for name, why in self._of_all("abstain"):
+            yield f"{name} abstains on every row: {why}"
+
+    def _of_all(self, outcome: Outcome) -> Iterator[tuple[str, str]]:
+        """Yield the checks with one outcome for all rows, and the first reason."""
+        for (at, found), verdict in self._first.items():
+            if found == outcome and self.outcomes(at)[outcome] == self.rows:
+                yield self._checks[at].name, detail(verdict) or "no reason given"
 
     def lines(self) -> Iterator[str]:
         """Yield a line on the worth of each check and of all together, and which are worth none."""
