@@ -135,6 +135,7 @@ def test_focus_tops_up_the_slices_that_a_report_found(case: Case) -> None:
         (("--by", "topic", "--slice-min-pass", "0.95"), "slice topic=sums: 30 labels can show"),
         (("--by", "topc"), "--by topc: no row has this field"),
         (("--by", "input", "--slice-min-pass", "0.8"), "slices with a floor each, at most 100"),
+        (("--slice-min-pass", "0.8"), "--slice-min-pass: of which slices?"),
         (("--overlap", "101"), "--overlap 101"),
         (("--require", "luck"), "--require luck"),
         (("--nonce", "a", "--nonce-env", "B"), "contradict"),
