@@ -13,7 +13,7 @@ import unicodedata
 from collections.abc import Iterator
 
 from synthgate.poison.characters import SUSPECT
-from synthgate.poison.scripts import undisguised
+from synthgate.poison.scripts import as_read
 
 _ALL = r"(?:all |any |every |each )?(?:of )?(?:the |your |my |these |those |its )?"
 _BEFORE = r"(?:previous|prior|preceding|earlier|above|foregoing|original|system|initial)"
@@ -100,7 +100,7 @@ def payloads(text: str) -> Iterator[tuple[str, str]]:
     plain = text
     if not text.isascii():
         plain = unicodedata.normalize("NFKC", SUSPECT.sub("", text))
-        if (read := undisguised(plain)) != plain:
+        if (read := as_read(text)) != plain:
             plain = f"{plain}\n{read}"
     plain = plain.lower()
     if not _HINT.search(plain):
