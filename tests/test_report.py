@@ -106,3 +106,30 @@ def test_a_missing_run_folder_is_an_input_error(tmp_path: Path) -> None:
     done = synthgate("report", source, "--run-dir", tmp_path / "nowhere")
     assert done.code == 4
     assert done.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("argv", "code", "said"),
+    [
+        (("--slice", "topc"), 2, "--slice topc: no row has this field"),
+        (("--slice", "meta.a"), 2, "--slice meta.a: no row has this field"),
+        (("--max-narrowing", "1"), 2, "--max-narrowing must be less than 1"),
+        (("--evidence", "in.jsonl"), 4, "in.jsonl: no line of it is evidence"),
+    ],
+)
+def test_a_slip_is_no_clean_report(ran: Path, argv: tuple[str, ...], code: int, said: str) -> None:
+    """What names nothing, or can never fire, is a mistake and not a section without findings."""
+    words = ("--real", "in.jsonl", "--candidates", "capped.jsonl", "--html", "r.html", *argv)
+    done = synthgate("report", "capped.jsonl", *words, cwd=ran)
+    assert (done.code, done.out) == (code, b"")
+    assert said in done.err
+    assert not (ran / "r.html").exists()
+
+
+def test_a_slice_that_some_row_has(ran: Path) -> None:
+    """One row with the field is enough, and no row at all is no mistake."""
+    rows = [*ROWS, {**ROWS[0], "topic": "x", "meta": {"a": 1}}]
+    write_rows(ran / "capped.jsonl", rows)
+    report(ran, "--slice", "topic", "--slice", "meta.a")
+    write_rows(ran / "capped.jsonl", [])
+    report(ran, "--slice", "topic")
