@@ -113,19 +113,10 @@ def excludes(audit: Mapping[str, Any] | None) -> Found | None:
     looks = int(audit.get("stop_at_failures", 0)) + 1
     above = at_most(failures, labels, ALPHA / looks)
     fixed = at_most(failures, labels, ALPHA)
+    words = _of_sample(failures, labels, above, fixed)
     if labels == audit.get("rows"):
         above = fixed = failures / labels
-        looks = 1
-    words = (
-        _of_all(failures, labels)
-        if labels == audit.get("rows")
-        else (
-            f"{failures:,} of {labels:,} labels failed: this audit can exclude error above "
-            f"{above:.1%} (95 %, wherever the labelling ended; above {fixed:.1%} if the number of "
-            "labels was fixed before). Smaller error, and any error in a slice that the labels did not "
-            "meet, it cannot exclude"
-        )
-    )
+        looks, words = 1, _of_all(failures, labels)
     return {
         "labels": labels,
         "failures": failures,
@@ -140,4 +131,13 @@ def _of_all(failures: int, labels: int) -> str:
     return (
         f"all {labels:,} rows were labelled and {failures:,} of them failed: the error is "
         f"{failures / labels:.1%}, counted and not estimated, as far as the labels are right"
+    )
+
+
+def _of_sample(failures: int, labels: int, above: float, fixed: float) -> str:
+    return (
+        f"{failures:,} of {labels:,} labels failed: this audit can exclude error above "
+        f"{above:.1%} (95 %, wherever the labelling ended; above {fixed:.1%} if the number of "
+        "labels was fixed before). Smaller error, and any error in a slice that the labels did not "
+        "meet, it cannot exclude"
     )
