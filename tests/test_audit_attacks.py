@@ -310,7 +310,7 @@ def test_an_attempt_renumbered(tmp_path: Path) -> None:
 
 
 def test_attempts_counted_under_another_name(case: Case, tmp_path: Path) -> None:
-    """Drawn on a lineage of one's own, a set escapes the count of attempts: 6 where one is stated."""
+    """A draw on another lineage than the stated one would not count as an attempt: 6."""
     case.log()
     case.at("policy.toml").write_text('[audit]\nlineage = "release"\n')
     assert gate(case, "--config", str(case.at("policy.toml"))) == 6
