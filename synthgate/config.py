@@ -109,9 +109,11 @@ def build(policy: type, values: dict[str, Any]) -> Any:
 
     The values are of the right types already: those of flags by Typer, those of a file by `load`.
     """
-    for name, (kind, _, _) in flags_of(policy).items():
+    for name, (kind, shown, _) in flags_of(policy).items():
         if name in values:
             _within(name, values[name], getattr(kind, "__metadata__", ()))
+            if shown.metavar == "REASON" and values[name] and not values[name].strip():
+                raise UsageError(f"--{name.replace('_', '-')}: a blank is no reason")
     return policy(**values)
 
 

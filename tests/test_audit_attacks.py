@@ -307,3 +307,61 @@ def test_an_attempt_renumbered(tmp_path: Path) -> None:
     found.log()
     assert found.gate(*ledger) == 6
     assert found.nothing_written
+
+
+def test_attempts_counted_under_another_name(case: Case, tmp_path: Path) -> None:
+    """A draw on another lineage than the stated one would not count as an attempt: 6."""
+    case.log()
+    case.at("policy.toml").write_text('[audit]\nlineage = "release"\n')
+    assert gate(case, "--config", str(case.at("policy.toml"))) == 6
+    assert case.nothing_written
+    policy = ("--config", str(case.at("policy.toml")))
+    assert case.draw("--nonce-env", "NONCE", "--require", "nonce", "--force", *policy) == 0
+    case.at("log.jsonl").unlink()
+    case.log()
+    assert gate(case, *policy) == 0
+
+
+def test_a_ledger_that_is_named_and_gone(case: Case, capfd: pytest.CaptureFixture[str]) -> None:
+    """A ledger that the gate is told to look into and that is not there: 6, nothing made."""
+    case.log()
+    assert gate(case, "--ledger", str(case.at("gone.jsonl"))) == 6
+    assert "no such ledger" in capfd.readouterr().err
+    assert case.nothing_written and not case.at("gone.jsonl").exists()
+
+
+@pytest.mark.parametrize("of", [5, 300])
+def test_the_need_of_a_person_taken_off(tmp_path: Path, of: int) -> None:
+    """Rows that needed a person at the draw and say so no longer would flow without one: 6."""
+    found = Case(tmp_path, tmp_path / "rows.jsonl")
+    lines = [auditing.line(n, needs="human" if n < 300 else "") for n in range(1000)]
+    write_rows(found.rows, lines)
+    assert found.draw() == 0
+    found.log()
+    assert found.gate("--dry-run") == 0
+    plain = [line.replace(b'"needs":"human"', b'"needs":""') for line in lines[:of]]
+    write_rows(found.rows, [*plain, *lines[of:]])
+    assert found.gate() == 6
+    assert found.nothing_written
+
+
+def test_a_plan_that_forgets_who_needs_a_person(tmp_path: Path) -> None:
+    """Without its digest of those rows the plan is another one: 6."""
+    found = Case(tmp_path, tmp_path / "rows.jsonl")
+    write_rows(found.rows, [auditing.line(n, needs="human") for n in range(100)])
+    assert found.draw() == 0
+    found.log()
+    plan = {key: value for key, value in found.plan.items() if key != "waiting_digest"}
+    found.at("plan.json").write_text(json.dumps(plan))
+    assert found.gate() == 6
+    assert found.nothing_written
+
+
+def test_a_blank_is_no_reason(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """A guard is switched off by a reason that somebody can read: 2."""
+    found = Case(tmp_path, auditing.rows(tmp_path, "rows.jsonl", range(100), verified_by=""))
+    assert found.draw() == 0
+    found.log()
+    assert found.gate("--unverified", " \t") == 2
+    assert "--unverified: a blank is no reason" in capfd.readouterr().err
+    assert found.nothing_written

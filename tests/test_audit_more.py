@@ -135,6 +135,7 @@ def test_focus_tops_up_the_slices_that_a_report_found(case: Case) -> None:
         (("--by", "topic", "--slice-min-pass", "0.95"), "slice topic=sums: 30 labels can show"),
         (("--by", "topc"), "--by topc: no row has this field"),
         (("--by", "input", "--slice-min-pass", "0.8"), "slices with a floor each, at most 100"),
+        (("--slice-min-pass", "0.8"), "--slice-min-pass: of which slices?"),
         (("--overlap", "101"), "--overlap 101"),
         (("--require", "luck"), "--require luck"),
         (("--nonce", "a", "--nonce-env", "B"), "contradict"),
@@ -458,3 +459,17 @@ def test_slices_are_values_of_fields_or_of_provenance() -> None:
     assert {*freeze_rows(rows, ("a.b", "source")).values} == {
         ("(none)", "y"), ("2", "y"), ("(none)", "x")
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(("rows", "wrong"), [(60, 2), (61, 2), (1, 0)])
+def test_an_audit_of_every_row_counts(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], rows: int, wrong: int
+) -> None:
+    """Where each row has its label the verdict says how many are right, beside the bound."""
+    found = Case(tmp_path, auditing.rows(tmp_path, "rows.jsonl", range(rows)))
+    assert found.draw("--max-n", "60") == 0
+    found.log(lambda at: "fail" if at > 60 - wrong else "pass")
+    assert found.gate() == 0
+    said = capfd.readouterr().err
+    exact = f"Every row was labelled: {rows - wrong} of {rows} are right, exactly."
+    assert (exact in said) == (rows <= 60)

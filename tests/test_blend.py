@@ -18,6 +18,7 @@ import pytest
 from synthgate.cli.app import invoke
 from tests import auditing
 from tests.conftest import read_rows, synthgate, write_rows
+from tests.test_audit_reports import allow, key, sign
 
 
 @pytest.fixture
@@ -344,6 +345,39 @@ def test_a_certificate_that_does_not_fit_is_stale(here: Path, changes: dict[str,
     """Another verdict or another set ends with 6."""
     certificate = certify(here, here / "syn.jsonl", **changes)
     assert blend("--real", "real.jsonl", "--certificate", str(certificate)) == 6
+    assert not Path("out.jsonl").exists()
+
+
+def test_a_certificate_of_an_allowed_signer(here: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Anybody can write a certificate; where signers are named, only theirs is one: else 6."""
+    ann, eve = key(here, "ann"), key(here, "eve")
+    certificate = certify(here, here / "syn.jsonl")
+    words = ("--real", "real.jsonl", "--certificate", "cert.json")
+    signed = (*words, "--allowed-signers", str(allow(here, "ann")))
+    assert blend(*signed) == 6
+    assert "cert.json.sig: is missing" in one_line(capfd)
+    sign(certificate, eve)
+    assert blend(*signed) == 6
+    sign(certificate, ann)
+    certify(here, here / "syn.jsonl", words="another")
+    assert blend(*signed) == 6
+    assert not Path("out.jsonl").exists()
+    certify(here, here / "syn.jsonl")
+    assert blend(*signed) == 0
+    assert "signed by ann@example.org" in capfd.readouterr().err
+    assert blend("--real", "real.jsonl", *signed[-2:], "--unaudited", "x", "--force") == 2
+
+
+def test_a_mix_without_a_row_is_no_training_set(
+    here: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Where no slice has rows of both sides nothing is left: 4, not an empty file."""
+    sides = {"syn.jsonl": ("a", auditing.SYNTHETIC), "real.jsonl": ("b", auditing.REAL)}
+    for name, (topic, values) in sides.items():
+        row = {"input": "q", "output": name, "topic": topic}
+        write_rows(here / name, [auditing.stamped({**row, "n": n}, values) for n in range(5)])
+    assert blend("--real", "real.jsonl", "--by", "topic", "--near-threshold", "0") == 4
+    assert "nothing is left to mix" in one_line(capfd)
     assert not Path("out.jsonl").exists()
 
 

@@ -374,6 +374,16 @@ def test_what_an_audit_excludes_is_exact(failures: int, labels: int, stop: int) 
     assert excludes(None) is excludes({"verdict": "MEASURED", "labels": 5}) is None
 
 
+def test_an_audit_of_every_row_leaves_nothing_to_estimate() -> None:
+    """All rows labelled is a count, not a sample: the error itself; one row less is a sample."""
+    audit = {"verdict": "PASS", "labels": 75, "failures": 3, "stop_at_failures": 8, "rows": 75}
+    found = excludes(audit)
+    assert found is not None and found["above"] == found["above_fixed"] == 0.04
+    assert "all 75 rows were labelled and 3 of them failed: the error is 4.0%" in found["words"]
+    sample = excludes({**audit, "rows": 76})
+    assert sample is not None and sample["above"] > 0.04 and "counted" not in sample["words"]
+
+
 # --- sources, collapse, drift, independence, verdict ------------------------------------
 
 

@@ -106,3 +106,58 @@ def test_a_missing_run_folder_is_an_input_error(tmp_path: Path) -> None:
     done = synthgate("report", source, "--run-dir", tmp_path / "nowhere")
     assert done.code == 4
     assert done.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("argv", "code", "said"),
+    [
+        (("--slice", "topc"), 2, "--slice topc: no row has this field"),
+        (("--slice", "meta.a"), 2, "--slice meta.a: no row has this field"),
+        (("--max-narrowing", "1"), 2, "--max-narrowing must be less than 1"),
+        (("--evidence", "in.jsonl"), 4, "in.jsonl: no line of it is evidence"),
+    ],
+)
+def test_a_slip_is_no_clean_report(ran: Path, argv: tuple[str, ...], code: int, said: str) -> None:
+    """What names nothing, or can never fire, is a mistake and not a section without findings."""
+    words = ("--real", "in.jsonl", "--candidates", "capped.jsonl", "--html", "r.html", *argv)
+    done = synthgate("report", "capped.jsonl", *words, cwd=ran)
+    assert (done.code, done.out) == (code, b"")
+    assert said in done.err
+    assert not (ran / "r.html").exists()
+
+
+def test_a_slice_that_some_row_has(ran: Path) -> None:
+    """One row with the field is enough, and no row at all is no mistake."""
+    rows = [*ROWS, {**ROWS[0], "topic": "x", "meta": {"a": 1}}]
+    write_rows(ran / "capped.jsonl", rows)
+    report(ran, "--slice", "topic", "--slice", "meta.a")
+    write_rows(ran / "capped.jsonl", [])
+    report(ran, "--slice", "topic")
+
+
+def test_guards_that_were_switched_off_stand_beside_the_verdict(tmp_path: Path) -> None:
+    """Whoever reads PASS reads in the same sentence what somebody only answered for."""
+    made = [{"input": f"What is {n} + 0?", "output": f"{n} + 0 = {n}"} for n in range(4)]
+    real = [{"input": f"p {n}", "output": f"{n}"} for n in range(2)]
+    write_rows(tmp_path / "in.jsonl", made)
+    write_rows(tmp_path / "real.jsonl", real)
+    for words in (
+        ("verify", "in.jsonl", "--check", "arithmetic", "-o", "v.jsonl"),
+        ("blend", "v.jsonl", "--real", "real.jsonl", "--unaudited", "no time",
+         "--assume-generation", "1", "--on-shortage", "repeat", "-o", "train.jsonl"),
+        ("report", "train.jsonl", "--json", "r.json", "--html", "r.html", "--markdown", "r.md"),
+    ):  # fmt: skip
+        done = synthgate(*words, cwd=tmp_path)
+        assert done.code == 0, done.err
+    look_at = json.loads((tmp_path / "r.json").read_text())["verdict"]["look_at"]
+    (line,) = [each for each in look_at if "switched off" in each]
+    assert line.startswith("guards were switched off in 4 rows: ")
+    assert "unaudited: no time" in line and "generation assumed: 1" in line
+    assert "repeated" not in line  # a copy is no guard
+    for form in (done.out.decode(), *((tmp_path / f"r.{e}").read_text() for e in ("html", "md"))):
+        assert "guards were switched off" in " ".join(form.split())
+
+
+def test_without_overrides_nothing_is_said_of_guards(ran: Path) -> None:
+    """A set whose guards all stood is not told that they did not."""
+    assert "switched off" not in json.dumps(report(ran))

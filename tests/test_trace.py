@@ -40,8 +40,30 @@ def values(value: Any) -> list[str]:
 def test_a_pattern_is_found_in_every_value(line: bytes, pattern: str) -> None:
     """A row matches if the pattern is in one of its values, nested ones and numbers among them."""
     row = read(line, "x", 1, Stamp().provenance)
-    wanted = any(re.search(pattern, text) for text in values(row.value) or [""])
-    assert Match(pattern).found([row]) == [wanted]
+    texts = values(row.value) or [""]
+    wanted = any(re.search(pattern, text) for text in texts)
+    (found,) = Match(pattern).found([row])
+    assert found or not wanted
+    assert found == wanted or not all(text.isascii() for text in texts)
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        "c\u200bf-7",
+        "c\u00adf\u2060-7",
+        "\uff43\uff46-7",
+        "\u0441f-7",
+        "c\U000e0061f-7",
+        "cf-\U0001d7d5",
+    ],
+)
+def test_a_trigger_in_disguise_is_found(hidden: str) -> None:
+    """What reads as the pattern matches it: invisible characters, other scripts, styled letters."""
+    row, other = rows_of(f"say {hidden} now", "say \u0441\u043e\u0440-7 now")
+    match = Match("cf-[0-9]")
+    assert match.found([row, other]) == [True, False]
+    assert "cf-7" in match.excerpt(row)
 
 
 def rows_of(*texts: str) -> list[Any]:

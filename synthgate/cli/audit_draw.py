@@ -41,6 +41,8 @@ def run(io: Session, policy: AuditPolicy) -> None:
 
     if not policy.plan:
         raise UsageError("name the file for the plan with --plan FILE")
+    if policy.slice_min_pass and not policy.by and not policy.focus:
+        raise UsageError("--slice-min-pass: of which slices? Name a field with --by, or --focus")
     source = io.source(again=True)
     asked = terms(io, policy, gold_ids(io, policy.gold))
     io.open_outputs()

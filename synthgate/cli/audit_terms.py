@@ -24,6 +24,7 @@ DECIDING = (
     "min_pass", "confidence", "max_n", "spend", "max_attempts", "by", "slice_min_pass",
     "slice_max_n", "focus", "min_sensitivity", "overlap", "require",
 )  # fmt: skip
+OF_THE_PLAN = ("lineage", "of")  # the same, where the plan itself holds them
 
 
 def terms(io: Session, policy: AuditPolicy, gold: Iterable[str] = ()) -> Terms:
@@ -92,8 +93,9 @@ def outside_nonce(policy: AuditPolicy, set_digest: str) -> tuple[str, str]:
 
 def deciding(io: Session, policy: AuditPolicy) -> dict[str, Any]:
     """Return the deciding settings that somebody stated, by flag, environment or file."""
-    now = terms(io, policy).policy()
-    return {name: now[name] for name in DECIDING if name in io.stated}
+    asked = terms(io, policy)
+    now = asked.policy() | {name: getattr(asked, name) for name in OF_THE_PLAN}
+    return {name: now[name] for name in (*DECIDING, *OF_THE_PLAN) if name in io.stated}
 
 
 # --- the ledger -------------------------------------------------------------------------
@@ -128,7 +130,11 @@ def plan_before(path: str) -> list[Attempt]:
 def check_ledger(policy: AuditPolicy, plan: AuditPlan) -> bool:
     """Tell whether a ledger is there that holds this draw; raise `Stale` where it does not."""
     path = ledger_path(policy)
-    if plan.of == "rejects" or not path or not os.path.exists(path):
+    if plan.of == "rejects" or not path:
+        return False
+    if not os.path.exists(path):
+        if policy.ledger:
+            raise Stale(f"{path}: no such ledger: without it nobody can tell what was drawn before")
         return False
     with open_log(path, write=False) as log:
         ledger = Ledger((line for _, line in log.lines()), path)

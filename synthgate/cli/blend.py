@@ -35,6 +35,7 @@ def run(io: Session, policy: BlendPolicy) -> None:
     from synthgate.cli.blend_account import account, plan_lines
     from synthgate.cli.blend_guards import Guards
     from synthgate.cli.blend_wish import refuse_unknown, wish_of
+    from synthgate.errors import InputError
     from synthgate.stages.blend import blend, held_back, over_caps
 
     wish = wish_of(policy)
@@ -56,6 +57,8 @@ def run(io: Session, policy: BlendPolicy) -> None:
     for role, mix in mixes.items():
         for line in plan_lines(mix, role, policy.by, policy.balance):
             io.note(line)
+    if not any(mixes["output"].counts):
+        raise InputError("nothing is left to mix: no row of either side has a place in the plan")
     _write(io, sides, mixes, guards)
     io.manifest.findings = account(io, sides, mixes, guards)
     guards.compare_releases(mixes)

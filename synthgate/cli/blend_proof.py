@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from synthgate.cli.audit_gate import CERTIFICATE
 from synthgate.errors import BadLine, InputError, Stale
+from synthgate.jsonl import read_file
 from synthgate.rows import Value, parse
 from synthgate.sample import set_digest
 
@@ -45,9 +47,14 @@ def default_certificate() -> str:
     return path if path and os.path.exists(path) else ""
 
 
-def check(io: Session, path: str, ids: Ids) -> None:
-    """Raise `Stale` unless a certificate says PASS about these rows, no more and no fewer."""
+def check(io: Session, path: str, ids: Ids, allowed: str = "") -> None:
+    """Raise `Stale` unless a certificate says PASS about these rows, no more and no fewer.
+
+    Where signers are `allowed` (a file of OpenSSH), one of them must have signed it.
+    """
     found = _read(io, path)
+    if allowed:
+        _signed(io, path, allowed)
     if found.get("verdict") != "PASS":
         raise Stale(f"{path}: does not say PASS")
     count = len(ids)
@@ -56,6 +63,21 @@ def check(io: Session, path: str, ids: Ids) -> None:
             f"{path}: is about other rows: it released {found.get('released')}, "
             f"these are {count}; blend what the gate wrote, all of it"
         )
+
+
+def _signed(io: Session, path: str, allowed: str) -> None:
+    from synthgate.signing import signer
+
+    signature, data = f"{path}.sig", read_file(path)
+    if io.consulted[-1].sha256 != hashlib.sha256(data).hexdigest():
+        raise Stale(f"{path}: changed while it was being read")
+    if not os.path.exists(signature):
+        raise Stale(f"{signature}: is missing: audit gate --sign KEY makes one")
+    try:
+        name = signer(data, read_file(signature), allowed)
+    except Stale as error:
+        raise Stale(f"{signature}: {error}") from None
+    io.note(f"{path}: signed by {name}")
 
 
 def _read(io: Session, path: str) -> Value:

@@ -125,7 +125,7 @@ class Session(contextlib.ExitStack):
     def records(self, path: str, role: str) -> Iterable[Row]:
         """Return the rows of a file that is only consulted, whatever their shape."""
         if path == "-" and "-" in (self.options.inputs or ("-",)):
-            raise UsageError(f"{role}: stdin holds the rows themselves; name a file")
+            raise UsageError("-: stdin holds the rows themselves; name a file for the others")
         return iter(self.source([path], role=role))
 
     def reference(self, path: str, role: str) -> tuple[Iterable[Row], Shape]:

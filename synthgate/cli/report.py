@@ -35,7 +35,7 @@ COMMAND = Command("report", groups=(Shaping, Stamping))
 def run(io: Session, policy: ReportPolicy) -> int:
     """Count rows as they pass, look into what the run left, write the report."""
     from synthgate.cli.report_outputs import Outputs
-    from synthgate.cli.report_sections import earlier_report, refuse
+    from synthgate.cli.report_sections import earlier_report, refuse, refuse_unseen
     from synthgate.errors import GateStop
     from synthgate.findings.drift import drift
     from synthgate.findings.texts import reader
@@ -46,6 +46,7 @@ def run(io: Session, policy: ReportPolicy) -> int:
     tally = _counted(io, policy, source, texts)
     streams = [stream.as_json() for stream in source.streams]
     found, slices = _found(io, policy, tally, streams, texts)
+    refuse_unseen(policy.slice, tally, slices.seen if slices else set())
     if before is not None:
         found["drift"] = drift(policy.against, before, found)
     if policy.timestamp:

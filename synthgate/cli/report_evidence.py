@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from synthgate.cli.evidence import read_evidence
 from synthgate.cli.report_audits import Audits, audits_of, verdicts_of
 from synthgate.cli.report_files import NotShown, located, rows_of, streams, unchanged
+from synthgate.errors import InputError
 from synthgate.findings import Found, missing
 from synthgate.findings.inherited import Examples, Judged, inherited, looked_for
 from synthgate.findings.judged import Evidence, judged
@@ -82,9 +83,11 @@ def _candidates(
 ) -> Gathered:
     evidence = Evidence()
     if policy.evidence:
-        read_file(policy.evidence)[:0]  # a name that is wrong is a mistake, not a gap
+        text = read_file(policy.evidence)  # a name that is wrong is a mistake, not a gap
         for line in read_evidence(policy.evidence):
             evidence.add(line)
+        if text.strip() and not len(evidence):
+            raise InputError(f"{policy.evidence}: no line of it is evidence of verify")
     if policy.candidates:
         source = failing = rows_of(io, policy.candidates)
         rows: Iterable[Row] = source

@@ -39,6 +39,17 @@ def refuse(policy: ReportPolicy) -> None:
             raise UsageError(f"{flag} -: name a file")
 
 
+def refuse_unseen(asked: Sequence[str], tally: Tally, seen: set[str]) -> None:
+    """Refuse a slice that no row has: a slip of the pen must not look like a clean slice.
+
+    Of dotted fields only the first name is known of every row; the rest is known of a sample.
+    """
+    known = {*tally.keys, *tally.slices.seen, *seen}
+    for name in asked if tally.rows else ():
+        if name not in known and name.partition(".")[0] not in tally.keys:
+            raise UsageError(f"--slice {name}: no row has this field")
+
+
 # --- narrowing --------------------------------------------------------------------------
 
 

@@ -68,6 +68,11 @@ class Slices:
         self._fields = Fields(self.asked)
         self.counts = {TOKEN: {}}
 
+    @property
+    def seen(self) -> set[str]:
+        """The fields that some row had."""
+        return self._fields.seen
+
     def add(self, row: Row, fate: Fate) -> None:
         """Count one row in each of its slices."""
         self.whole.add(fate)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -9,6 +10,7 @@ from synthgate.errors import GateStop, Incomplete
 from synthgate.findings import Found
 
 _LOOKS = ("narrowing", "inherited", "poison")
+_REASON, _REASONS = 120, 3  # characters of a reason, and reasons, that the verdict has room for
 
 
 def verdict(found: Mapping[str, Any]) -> Found:
@@ -65,6 +67,7 @@ def _lacks(found: Mapping[str, Any]) -> Iterator[Found]:
 
 def _signs(found: Mapping[str, Any]) -> Iterator[str]:
     """Yield what no gate stops, and a person should look at."""
+    yield from _switched_off((found.get("provenance") or {}).get("override") or {})
     measures = (found.get("narrowing") or {}).get("measures") or ()
     if narrower := sum(bool(each.get("narrower")) for each in measures):
         yield f"{narrower} of {len(measures)} measures are narrower than real data"
@@ -81,6 +84,19 @@ def _signs(found: Mapping[str, Any]) -> Iterator[str]:
         if each["verdict"] == "same lineage":
             yield f"{each['check']} is of the lineage of what it judges"
             return
+
+
+def _switched_off(overrides: Mapping[str, int]) -> Iterator[str]:
+    """Yield which guards somebody answered for; a copy that `blend` made is none."""
+    reasons = Counter[str]()
+    for text, rows in overrides.items():
+        for each in text.split("; "):
+            if each and not each.startswith("repeated: use "):
+                reasons[each] += rows
+    if reasons:
+        said = ", ".join(each[:_REASON] for each, _ in reasons.most_common(_REASONS))
+        more = f" and {len(reasons) - _REASONS:,} more" if len(reasons) > _REASONS else ""
+        yield f"guards were switched off in {_count(max(reasons.values()), 'row')}: {said}{more}"
 
 
 def _beside(signs: list[str]) -> Iterator[str]:

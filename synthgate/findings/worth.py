@@ -105,7 +105,7 @@ def excludes(audit: Mapping[str, Any] | None) -> Found | None:
     Exact and one-sided (Clopper-Pearson). An audit may end at each point where its plan decides,
     and who stops at good news sees too many of them: so each of these looks spends its part of the
     5 %, and `above` holds wherever it ended. `above_fixed` is the bound for a number of labels that
-    was fixed before the first one.
+    was fixed before the first one. Where every row has its label nothing is left to estimate.
     """
     if not audit or not audit.get("labels") or audit["verdict"] == "MEASURED":
         return None
@@ -113,12 +113,10 @@ def excludes(audit: Mapping[str, Any] | None) -> Found | None:
     looks = int(audit.get("stop_at_failures", 0)) + 1
     above = at_most(failures, labels, ALPHA / looks)
     fixed = at_most(failures, labels, ALPHA)
-    words = (
-        f"{failures:,} of {labels:,} labels failed: this audit can exclude error above "
-        f"{above:.1%} (95 %, wherever the labelling ended; above {fixed:.1%} if the number of "
-        "labels was fixed before). Smaller error, and any error in a slice that the labels did not "
-        "meet, it cannot exclude"
-    )
+    words = _of_sample(failures, labels, above, fixed)
+    if labels == audit.get("rows"):
+        above = fixed = failures / labels
+        looks, words = 1, _of_all(failures, labels)
     return {
         "labels": labels,
         "failures": failures,
@@ -127,3 +125,19 @@ def excludes(audit: Mapping[str, Any] | None) -> Found | None:
         "looks": looks,
         "words": words,
     }
+
+
+def _of_all(failures: int, labels: int) -> str:
+    return (
+        f"all {labels:,} rows were labelled and {failures:,} of them failed: the error is "
+        f"{failures / labels:.1%}, counted and not estimated, as far as the labels are right"
+    )
+
+
+def _of_sample(failures: int, labels: int, above: float, fixed: float) -> str:
+    return (
+        f"{failures:,} of {labels:,} labels failed: this audit can exclude error above "
+        f"{above:.1%} (95 %, wherever the labelling ended; above {fixed:.1%} if the number of "
+        "labels was fixed before). Smaller error, and any error in a slice that the labels did not "
+        "meet, it cannot exclude"
+    )

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 _CLASS = (
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5"
     "\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0"
-    "\ufff9-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+    "\ufff9-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
 SUSPECT, _RUNS = re.compile(_CLASS), re.compile(f"{_CLASS}+")
 INVISIBLE, DIRECTION, HIDDEN, CONTROL = "invisible", "direction", "hidden text", "control"
@@ -26,13 +26,13 @@ _TAGS = re.compile("\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{1,10}
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff]")
 _EMOJI = re.compile("[\u00a9\u00ae\u203c-\u3299\U0001f000-\U0001faff#*0-9]")
 _OLD_HANGUL = re.compile("[\u1100-\u11ff\ua960-\ua97f\ud7b0-\ud7ff]")
-_MONGOLIAN = re.compile("[\u1800-\u18aa]")
+_MONGOLIAN = re.compile("[\u1800-\u180a\u1810-\u18aa]")  # without its invisible selectors
 _BRAILLE = re.compile("[\u2801-\u28ff]")
 _VIRAMA = 9  # canonical combining class
 _JOINING = re.compile(
-    "[\u0620-\u074a\u0750-\u077f\u07ca-\u07ea\u0840-\u0858\u08a0-\u08c9\u1807-\u18aa]"
+    "[\u0620-\u074a\u0750-\u077f\u07ca-\u07ea\u0840-\u0858\u08a0-\u08c9\u1807-\u180a\u1820-\u18aa]"
 )
-_INDIC = re.compile("[\u0900-\u0dff\u1000-\u109f\u1780-\u17ff]")
+_INDIC = re.compile("[\u0900-\u0dff\u1000-\u109f\u1780-\u17b3\u17b6-\u17ff]")
 _SELECTED = re.compile("[\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff\u2200-\u22ff]")
 
 

@@ -26,13 +26,17 @@ _MARKS = 100_000  # suspicious things of one text and one test that are looked a
 
 @dataclass(frozen=True)
 class Said:
-    """The texts and facts of one row; `answer` is None where a row is one text only."""
+    """The texts and facts of one row; `answer` is None where a row is one text only.
+
+    `others` are the texts of its other fields: their marks are looked for, their words not counted.
+    """
 
     asked: str
     answer: str | None
     label: str = ""
     source: str = ""
     refusal: str = ""
+    others: tuple[str, ...] = ()
 
 
 @dataclass
@@ -106,7 +110,7 @@ class Side:
         for name, values in self._values.items():
             values.append(self._shared.names[name].number(found.get(name, "")))
         self.sources.append(said.source)
-        for text in (said.asked, answer or ""):
+        for text in (said.asked, answer or "", *said.others):
             self.marks += _marks(row, text)
 
     # --- as arrays ----------------------------------------------------------------------

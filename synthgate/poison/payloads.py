@@ -1,8 +1,9 @@
 """Text that speaks to whoever grades or trains, not to the user.
 
 "Ignore the previous instructions", "give this answer full marks", role tags of chat templates.
-Looked for after compatibility normalisation and without invisible characters. All repetitions in
-the patterns are bounded, so that no text can make them run away.
+Looked for after compatibility normalisation, without invisible characters and marks of emphasis,
+and with letters in disguise read as the Latin ones that they look like. All repetitions in the
+patterns are bounded, so that no text can make them run away.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import unicodedata
 from collections.abc import Iterator
 
 from synthgate.poison.characters import SUSPECT
+from synthgate.poison.scripts import as_read
 
 _ALL = r"(?:all |any |every |each )?(?:of )?(?:the |your |my |these |those |its )?"
 _BEFORE = r"(?:previous|prior|preceding|earlier|above|foregoing|original|system|initial)"
@@ -33,6 +35,25 @@ PATTERNS = {
             rf"(?:\w{{1,20}} )?{_ORDERS}\b"
         ),
         rf"\b(?:ignore|disregard|forget) {_ALL}{_ORDERS} (?:above|before|given|so far|you)\b",
+        (
+            r"\bignorier\w{1,3} (?:sie )?(?:alle )?(?:die |deine |ihre )?"
+            r"(?:vorherigen|vorigen|bisherigen|obigen|fr\u00fcheren) "
+            r"(?:anweisungen|regeln|vorgaben)"
+        ),
+        (
+            r"\bignor(?:a|e|en|ar|ez|er) (?:todas |toutes )?(?:las |les |tes |vos |tus )?"
+            r"(?:instrucciones|indicaciones|reglas|instructions|consignes) "
+            r"(?:anteriores|previas|pr\u00e9c\u00e9dentes|ci-dessus)"
+        ),
+        (
+            r"\u0438\u0433\u043d\u043e\u0440\u0438\u0440\w{1,5} (?:\u0432\u0441\u0435 )?"
+            r"\u043f\u0440\u0435\u0434\u044b\u0434\u0443\u0449\u0438\u0435 "
+            r"(?:\u0438\u043d\u0441\u0442\u0440\u0443\u043a\u0446\u0438\u0438|\u0443\u043a\u0430\u0437\u0430\u043d\u0438\u044f)"
+        ),
+        (
+            r"(?:\u5ffd\u7565|\u65e0\u89c6)(?:\u4e4b\u524d|\u4ee5\u4e0a|\u4e0a\u9762|\u524d\u9762|\u5148\u524d)"
+            r"\u7684?(?:\u6240\u6709|\u5168\u90e8)?\u7684?(?:\u6307\u4ee4|\u6307\u793a|\u63d0\u793a)"
+        ),
     ),
     "order to a grader": (
         rf"\b(?:give|award|assign|grant) {_THIS} {_WORK} {_TOP}",
@@ -64,11 +85,13 @@ PATTERNS = {
     ),
 }
 _HINTS = (
-    "ignore", "disregard", "forget", "override", "bypass", "give ", "award", "assign", "grant",
-    "grade", "judge", "evaluat", "review", "verif", "verdict", "rater", "assess", "audit", "score",
-    "rate ", "mark ", "classif", "label ", "<|", "inst]", "<<sys", "_of_turn", "<\uff5c", "system",
+    "ignor", "\u5ffd\u7565", "\u65e0\u89c6", "\u0438\u0433\u043d\u043e\u0440", "disregard",
+    "forget", "override", "bypass", "give ", "award", "assign", "grant", "grade", "judge",
+    "evaluat", "review", "verif", "verdict", "rater", "assess", "audit", "score", "rate ",
+    "mark ", "classif", "label ", "<|", "inst]", "<<sys", "_of_turn", "<\uff5c", "system",
 )  # fmt: skip
 _COMPILED = {kind: re.compile("|".join(found)) for kind, found in PATTERNS.items()}
+_PLAINER = str.maketrans({"*": "", "`": "", "~": "", "_": " "})  # marks of emphasis
 _HINT = re.compile("|".join(map(re.escape, _HINTS)))
 
 
@@ -77,10 +100,12 @@ def payloads(text: str) -> Iterator[tuple[str, str]]:
     plain = text
     if not text.isascii():
         plain = unicodedata.normalize("NFKC", SUSPECT.sub("", text))
+        if (read := as_read(text)) != plain:
+            plain = f"{plain}\n{read}"
     plain = plain.lower()
     if not _HINT.search(plain):
         return
-    flat = " ".join(plain.split())
+    flat = " ".join(plain.translate(_PLAINER).split())
     for kind, pattern in _COMPILED.items():
         if found := pattern.search(plain if kind == TAG else flat):
             yield kind, found[0].strip()

@@ -13,6 +13,8 @@ import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
 
+from synthgate.poison.characters import SUSPECT
+
 HOMOGLYPH = "homoglyph"
 _DOUBLES = {  # letters that look like a Latin one
     "CYRILLIC": frozenset(
@@ -29,6 +31,13 @@ _DOUBLES = {  # letters that look like a Latin one
         "\u13de\u13df\u13e2\u13e6\u13f4"
     ),
 }
+_ANY_DOUBLE = re.compile(f"[{''.join(sorted(frozenset().union(*_DOUBLES.values())))}]")
+_READ_AS = str.maketrans(  # the doubles that spell most of a Latin text
+    "\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0455\u0456\u0458\u04bb\u04cf\u0501\u051b\u051d\u03bf"
+    "\u0410\u0412\u0415\u041a\u041c\u041d\u041e\u0420\u0421\u0422\u0425\u0406\u0408\u0405"
+    "\u0391\u0392\u0395\u0396\u0397\u0399\u039a\u039c\u039d\u039f\u03a1\u03a4\u03a5\u03a7",
+    "aeopcyxsijhldqwoABEKMHOPCTXIJSABEZHIKMNOPTYX",
+)
 _WORD = re.compile(r"[^\W\d_]+")
 _LONGEST = 64  # characters; what is longer is no word that was disguised
 
@@ -54,6 +63,22 @@ def homoglyphs(text: str) -> Iterator[tuple[str, str]]:
                 others.add(script)
     if latin:
         yield from ((HOMOGLYPH, word) for script, word in whole if script not in others)
+
+
+def as_read(text: str) -> str:
+    """Return a text as eyes take it: nothing invisible, letters in disguise as Latin ones."""
+    if text.isascii():
+        return text
+    plain = unicodedata.normalize("NFKC", SUSPECT.sub("", text))
+    return _WORD.sub(_read, plain) if _ANY_DOUBLE.search(plain) else plain
+
+
+def _read(word: re.Match[str]) -> str:
+    text = word[0]
+    if text.isascii() or len(text) > _LONGEST:
+        return text
+    disguised, _, double = look(text)
+    return text.translate(_READ_AS) if disguised or double else text
 
 
 @lru_cache(maxsize=1 << 16)

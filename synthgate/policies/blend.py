@@ -25,6 +25,7 @@ class BlendPolicy(Settings):
     val_output: Annotated[str, Flag("where the rows held out go", (), "FILE")] = ""
     exclude: Annotated[tuple[str, ...], Flag("exclusions, such as trace writes: what they name goes, and all made from it; repeatable", (), "FILE")] = ()
     certificate: Annotated[str, Flag("certificate of the audit [default: $SYNTHGATE_RUN_DIR/certificate.json]", (), "FILE")] = ""
+    allowed_signers: Annotated[str, Flag("OpenSSH allowed_signers: CERTIFICATE.sig must be a signature of one of them", (), "FILE")] = ""
     unaudited: Annotated[str, Flag("blend without an audit, and record why", (), "REASON")] = ""
     no_real: Annotated[str, Flag("blend without real rows, and record why", (), "REASON")] = ""
     max_generation: Annotated[int, Ge(1), Flag("deepest generation of a synthetic row")] = 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from synthgate.policies.base import Flag, Ge, On, Settings
+from synthgate.policies.base import Flag, Ge, Lt, On, Settings
 
 
 # fmt: off
@@ -18,7 +18,7 @@ class ReportPolicy(Settings):
     json_file: Annotated[str, Flag("write the report as JSON; - writes its findings as JSONL to stdout", ("--json",), "FILE")] = ""
     tee: Annotated[bool, Flag("pass the rows through to stdout unchanged")] = False
     on: Annotated[On, Flag("text that is measured against real rows")] = "both"
-    max_narrowing: Annotated[float, Ge(0), Flag("share by which a measure may fall below real data (0.1: a tenth) before the command ends with 3; 0: narrowing is only shown")] = 0.0
+    max_narrowing: Annotated[float, Ge(0), Lt(1), Flag("share by which a measure may fall below real data (0.1: a tenth) before the command ends with 3; 0: narrowing is only shown")] = 0.0
     slice: Annotated[tuple[str, ...], Flag("field whose slices are looked at, beside label, intent, category and the like; repeatable", (), "FIELD")] = ()
     evidence: Annotated[str, Flag("evidence of verify (default: found through the run folder)", (), "FILE")] = ""
     candidates: Annotated[tuple[str, ...], Flag("rows that verify judged: its output and its rejects, or its input with --evidence (default: found through the run folder); repeatable", (), "FILE")] = ()

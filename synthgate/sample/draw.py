@@ -85,6 +85,7 @@ def draw(frozen: Frozen, terms: Terms) -> Drawn:
         sample_digest="",
         sample=(*planted, *(frozen.ids[at].hex() for at in extra)),
         risk=float(1 - level),
+        waiting_digest=set_digest(sorted(frozen.waiting)) if frozen.waiting else "",
         slices=tuple(plans.values()),
     )
     return Drawn(
@@ -225,6 +226,8 @@ def check_set(plan: AuditPlan, frozen: Frozen, path: str, gold: Sequence[str] = 
         drawn = draw(frozen, terms_of(plan, gold))
     except UsageError:
         raise Stale(f"{path}: the plan was changed: nobody can draw it") from None
+    if drawn.plan.waiting_digest != plan.waiting_digest:
+        raise Stale(f"{path}: other rows needed a person of their own (needs: human) at the draw")
     if drawn.plan != plan:
         raise Stale(f"{path}: the sample is not the one that this set and nonce draw")
     return drawn

@@ -46,6 +46,7 @@ class AuditPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     `plan` is the digest of all the rest. `sample` holds the ids in the order of labelling: first
     the `drawn` rows that decide, planted rows mixed in, then what slices and people need beyond.
+    `waiting_digest` is about the rows that need a person of their own, "" for none.
     """
 
     plan: str
@@ -70,6 +71,7 @@ class AuditPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     gold: int = 0
     gold_digest: str = ""
     everyone: bool = False
+    waiting_digest: str = ""
     policy: dict[str, Any] = {}
     policy_digest: str = ""
 
@@ -110,6 +112,8 @@ def sealed(plan: AuditPlan) -> AuditPlan:
     policy, sample = digest_of(plan.policy), ids_digest(plan.sample)
     whole = msgspec.structs.replace(plan, policy_digest=policy, sample_digest=sample)
     rest = {key: value for key, value in msgspec.to_builtins(whole).items() if key != "plan"}
+    if not whole.waiting_digest:
+        del rest["waiting_digest"]  # the digest is what it was before plans knew of such rows
     return msgspec.structs.replace(whole, plan=digest_of(rest))
 
 
@@ -156,7 +160,7 @@ def _numbers(plan: AuditPlan) -> tuple[float, tuple[int, ...], int] | None:
 
 def changed_policy(plan: AuditPlan, stated: Mapping[str, Any]) -> str:
     """Return what is asked for now and was not when the sample was drawn, "" for nothing."""
-    was = {key: plan.policy.get(key) for key in stated}
+    was = {key: plan.policy.get(key, getattr(plan, key, None)) for key in stated}
     return ", ".join(
         f"{key} was {was[key]}, is {value}" for key, value in stated.items() if was[key] != value
     )

@@ -87,7 +87,11 @@ def _passed(plan: AuditPlan, found: Verdict) -> str:
     text = f"{bound(plan)} Passed at label {found.at} with "
     text += f"{_count(found.at_failures, 'failure')}."
     more, failed = found.labels - found.at, found.failures - found.at_failures
-    return text + (f" Of {_count(more, 'label')} after it, {failed} did not pass." * bool(more))
+    text += f" Of {_count(more, 'label')} after it, {failed} did not pass." * bool(more)
+    if found.labels == plan.rows:
+        right = plan.rows - found.failures
+        text += f" Every row was labelled: {right:,} of {plan.rows:,} are right, exactly."
+    return text
 
 
 def _beside(plan: AuditPlan, more: Assessment | None) -> Iterator[str]:

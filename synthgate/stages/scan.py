@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from synthgate.config import ScanPolicy
 from synthgate.errors import UsageError
@@ -27,7 +28,7 @@ from synthgate.poison.sources import outstanding
 from synthgate.poison.surprise import ENOUGH, surprising
 from synthgate.poison.vectors import signs, vectors
 from synthgate.poison.vocabulary import Texts, joined
-from synthgate.rows import Decision, Row
+from synthgate.rows import Decision, Row, Value
 from synthgate.verifiers.rules.refusals import refuses
 
 BLOCKING = (
@@ -36,6 +37,7 @@ BLOCKING = (
 RANKING = ("labels", "same-output", "surprise", "source")
 TESTS = (*BLOCKING, *RANKING)
 NO_REAL = "not shown: no real rows"
+_KEY = 24  # characters from which on a key may be a sentence
 _START = 800  # characters in which a refusal must begin
 # No refusal goes without one of these, and most answers have none: a third of all time.
 _DENIES = re.compile(
@@ -50,10 +52,29 @@ def said(row: Row, shape: Shape, label_field: str = "") -> Said:
     prompt, response = shape.prompt(row.value), shape.response(row.value)
     label = dig(row.value, label_field) if label_field else None
     named = "" if label is None else str(label)
+    source, others = row.provenance.source, tuple(_others(row.value, prompt or "", response or ""))
     if prompt is None:
-        return Said(response or "", None, named, row.provenance.source)
+        return Said(response or "", None, named, source, others=others)
     refuse = response is not None and _DENIES.search(response[:_START]) and refuses(response)
-    return Said(prompt, response, named, row.provenance.source, "a refusal" if refuse else "")
+    return Said(prompt, response, named, source, "a refusal" if refuse else "", others)
+
+
+def _others(value: Value, prompt: str, response: str) -> Iterator[str]:
+    """Yield the texts of a row that are in neither view: trainers read those fields, too.
+
+    A key counts where it can hide something: one that is long, or not of plain letters.
+    """
+    waiting: list[Any] = [value]
+    while waiting:
+        each = waiting.pop()
+        if type(each) is str:
+            if each not in response and each not in prompt:
+                yield each
+        elif type(each) is dict:
+            yield from (key for key in each if len(key) > _KEY or not key.isascii())
+            waiting += each.values()
+        elif type(each) is list:
+            waiting += each
 
 
 @dataclass(frozen=True)

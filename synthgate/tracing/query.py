@@ -17,6 +17,7 @@ from synthgate.embedders import Embedder
 from synthgate.errors import BadLine, InputError, UsageError
 from synthgate.formats import dig
 from synthgate.near.tokens import chained, words
+from synthgate.poison.scripts import as_read
 from synthgate.rows import OURS, Row, parse
 from synthgate.text import folded
 from synthgate.verifiers.rules.patterns import is_tame, pattern
@@ -80,7 +81,7 @@ class _Texts:
 
 @dataclass
 class Match(_Texts):
-    """Rows in whose values a pattern is found."""
+    """Rows in whose values a pattern is found, as they are or as eyes read them."""
 
     def __post_init__(self) -> None:
         self._pattern = pattern("--match", self.text)
@@ -91,7 +92,7 @@ class Match(_Texts):
 
     def _in(self, texts: list[str]) -> bool | None:
         told = True
-        for text in texts:
+        for text in _readings(texts):
             self.looked = True
             watch = None if len(text) <= self._short else SECONDS
             try:
@@ -102,11 +103,19 @@ class Match(_Texts):
         return False if told else None
 
     def excerpt(self, row: Row) -> str:
-        for text in texts_of(row, self.fields):
-            if self._in([text]):
-                at = self._pattern.search(text, timeout=SECONDS).start()
-                return text[max(0, at - SHOWN // 2) :][:SHOWN]
+        for text in _readings(texts_of(row, self.fields)):
+            found = self._pattern.search(text, timeout=SECONDS) if self._in([text]) else None
+            if found is not None:
+                return text[max(0, found.start() - SHOWN // 2) :][:SHOWN]
         return ""
+
+
+def _readings(texts: Sequence[str]) -> Iterator[str]:
+    """Yield the texts as they are, then those that hide something, without what hides it."""
+    yield from texts
+    for text in texts:
+        if (read := as_read(text)) != text:
+            yield read
 
 
 @dataclass
