@@ -9,7 +9,8 @@ instructions of the pool, by the rouge-score package (`pip install rouge-score`)
 
 Answers are kept in journals in the folder, so that a second run asks nothing again.
 
-Run: python benchmarks/strategies.py spread|pool FOLDER [--rows 120] [--draws 3]
+Run: python benchmarks/strategies.py spread FOLDER [--rows 120] [--draws 3] [--prompts formulas]
+     python benchmarks/strategies.py pool FOLDER
 """
 
 from __future__ import annotations
@@ -20,17 +21,24 @@ import math
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import combinations, product
 from pathlib import Path
 from typing import Any
 
-# Formulas, which a model repeats, and requests, which it varies by itself.
+# Formulas, which a model repeats, and messages and requests, which it varies by itself.
 PROMPTS = {
     "formulas": (
         "Greet a customer in one short sentence.",
         "Thank a customer in one short sentence.",
         "Apologise to a customer in one short sentence.",
         "Say goodbye to a customer in one short sentence.",
+    ),
+    "messages": (
+        "Write a text message to a friend in one sentence.",
+        "Write the subject line of an e-mail.",
+        "Write one sentence of a diary.",
+        "Write one sentence for a notice board.",
     ),
     "requests": (
         "Write one short question that a customer asks a bank.",
@@ -54,11 +62,14 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--rows", type=int, default=120, help="rows wanted of each strategy")
     parser.add_argument("--draws", type=int, default=1, help="seeds to draw with")
+    parser.add_argument("--first", type=int, default=0, help="the first of these seeds")
+    parser.add_argument("--prompts", choices=list(PROMPTS), action="append", help="default: all")
     parser.add_argument("--seeds", type=Path, default=SEEDS / "seed_tasks.jsonl")
     given = parser.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
     if given.what == "spread":
-        spread(given.folder, given.rows, given.draws)
+        seeds = range(given.first, given.first + given.draws)
+        spread(given.folder, given.rows, seeds, given.prompts or list(PROMPTS))
     else:
         pool(given.folder, given.seeds)
 
@@ -73,15 +84,16 @@ def generate(folder: Path, name: str, prompts: Path, *flags: str) -> list[dict[s
     return [json.loads(line) for line in (folder / f"{name}.jsonl").read_text().splitlines()]
 
 
-def spread(folder: Path, wanted: int, draws: int) -> None:
-    """Compare `plain` with `attributes` at equal rows, with as many seeds as there are draws."""
+def spread(folder: Path, wanted: int, seeds: Sequence[int], kinds: Sequence[str]) -> None:
+    """Compare `plain` with `attributes` at equal rows, with each seed and with all together."""
     print("| prompts | strategy | seed | rows | near duplicates | clusters | effective clusters |")
     print("|---|---|---|---|---|---|---|")
-    for kind, texts in PROMPTS.items():
+    for kind in kinds:
+        texts = PROMPTS[kind]
         prompts = folder / f"{kind}.prompts.jsonl"
         prompts.write_text("".join(json.dumps({"prompt": each}) + "\n" for each in texts))
         found: dict[str, list[str]] = {"plain": [], "attributes": []}
-        for seed in range(draws):
+        for seed in seeds:
             for name, said in _compared(folder, kind, prompts, wanted // len(texts), seed):
                 found[name] += said
                 print(_line(kind, name, str(seed), said), flush=True)
@@ -133,25 +145,55 @@ def occupied(texts: list[str]) -> tuple[int, float]:
 
 def pool(folder: Path, seeds: Path) -> None:
     """Run self-instruct and compare every pair of the pool with the rouge-score package."""
-    from rouge_score import rouge_scorer
-
     flags = ["--strategy", "self-instruct", "--samples", "1", "--max-tokens", "400"]
-    made = generate(folder, "self-instruct", seeds, *flags)
+    made = generate(folder, "self-instruct", seeds, *flags, "--raised-max-tokens", "400")
     rejects = [
         json.loads(line)["_reject"]["reason"]
         for line in (folder / "self-instruct.rejects.jsonl").read_text().splitlines()
     ]
-    scorer = rouge_scorer.RougeScorer(["rougeL"])
-    texts = [json.loads(line)["instruction"] for line in seeds.read_text().splitlines()]
-    new = [row["instruction"] for row in made]
-    largest = 0.0
-    for number, text in enumerate(new):
-        for other in texts + new[:number]:
-            largest = max(largest, scorer.score(other, text)["rougeL"].fmeasure)
-    print("| seed tasks | new tasks | largest ROUGE-L of a pair | rejects |")
-    print("|---|---|---|---|")
+    known = [json.loads(line)["instruction"] for line in seeds.read_text().splitlines()]
+    kept = _apart(known)
+    new = list(dict.fromkeys(_joined(folder / "self-instruct.journal.jsonl")))
+    print("| pairs | of | largest ROUGE-L |")
+    print("|---|---|---|")
+    for name, these, those in (
+        ("seed, seed", kept, ()),
+        ("new, seed", new, kept),
+        ("new, new", new, ()),
+    ):
+        print(f"| {name} | {len(these)} x {len(those or these)} | {_largest(these, those):.3f} |")
     told = ", ".join(f"{name} {count}" for name, count in Counter(rejects).most_common())
-    print(f"| {len(texts)} | {len(new)} | {largest:.3f} | {told} |")
+    print(f"{len(known)} seed tasks, {len(known) - len(kept)} of them near another; ", end="")
+    print(f"{len(made)} rows, rejects: {told}")
+
+
+def _score(one: str, other: str) -> float:
+    from rouge_score import rouge_scorer
+
+    return rouge_scorer.RougeScorer(["rougeL"]).score(one, other)["rougeL"].fmeasure
+
+
+def _apart(texts: list[str]) -> list[str]:
+    """Return the texts that are not near an earlier one, by rouge-score."""
+    kept: list[str] = []
+    for text in texts:
+        if all(_score(text, other) < 0.7 for other in kept):
+            kept.append(text)
+    return kept
+
+
+def _largest(these: Sequence[str], those: Sequence[str]) -> float:
+    """Return the largest score of a pair: one of each, or two of the first."""
+    pairs = product(these, those) if those else combinations(these, 2)
+    return max((_score(*pair) for pair in pairs), default=0.0)
+
+
+def _joined(journal: Path) -> Iterator[str]:
+    """Yield the new tasks that joined the pool, rows or not: those whose kind was asked for."""
+    for line in journal.read_text().splitlines():
+        asked = json.loads(line)["messages"][-1]["content"]
+        if asked.startswith("Can the task below be regarded"):
+            yield asked.rpartition("\n\nTask: ")[2]
 
 
 if __name__ == "__main__":

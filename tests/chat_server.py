@@ -291,6 +291,19 @@ def _elsewhere(handler: Handler, body: dict[str, Any]) -> None:
     handler.reply(307, b"", {"location": handler.server.chat.elsewhere})
 
 
+def _moved(status: int, times: int, *, whole: bool = False) -> Behaviour:
+    """Redirect to another path of this server so many times, then answer."""
+
+    def behave(handler: Handler, body: dict[str, Any]) -> None:
+        if handler.path.count("/on") >= times:
+            return _good(handler, body)
+        path = f"{handler.path.partition('?')[0]}/on?from=here"
+        location = handler.server.chat.url + path if whole else path
+        return handler.reply(status, {"error": "moved"}, {"location": location})
+
+    return behave
+
+
 _QUOTA = {"error": {"message": "You exceeded your quota", "code": "insufficient_quota"}}
 _TOOLS = {"tool_calls": [{"id": "1", "type": "function", "function": {"name": "f"}}]}
 BEHAVIOURS: dict[str, Behaviour] = {
@@ -369,6 +382,13 @@ BEHAVIOURS: dict[str, Behaviour] = {
     "teapot": _says(418, b""),
     "conflict_html": _says(409, b"\xff<h1>conflict</h1>"),
     "elsewhere": _elsewhere,
+    "moved_307": _moved(307, 1),
+    "moved_308": _moved(308, 2, whole=True),
+    "moved_on": _moved(307, 3),
+    "moved_301": _moved(301, 1),
+    "moved_302": _moved(302, 1),
+    "moved_303": _moved(303, 1),
+    "moved": _says(307, b""),
     "down": _says(503, {"error": "down"}),
     "internal": _says(500, b"oops"),
     "overloaded": _says(529, {"error": {"type": "overloaded_error"}}),

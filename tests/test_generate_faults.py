@@ -34,6 +34,8 @@ GOOD = {
     "twice_chunked",
     "two_choices",
     "finish_tools",
+    "moved_307",
+    "moved_308",
 }
 ANSWERED = {
     "thinking": "four",
@@ -89,6 +91,11 @@ REJECTED = {
     "teapot": "http_418",
     "conflict_html": "http_409",
     "elsewhere": "redirect",
+    "moved": "redirect",
+    "moved_on": "redirect",
+    "moved_301": "redirect",
+    "moved_302": "redirect",
+    "moved_303": "redirect",
     "moderated": "http_403",
 }
 ASKED_AGAIN = {
@@ -186,12 +193,28 @@ def test_only_what_may_pass_is_asked_again(hostile: Hostile, name: str) -> None:
     if name == "truncated":
         assert [each["max_tokens"] for each in calls] == [1024, 2048]
     else:
-        assert len(calls) == (3 if name in ASKED_AGAIN else 1)
+        assert len(calls) == (3 if name in {*ASKED_AGAIN, "moved_on"} else 1)
 
 
-def test_nothing_follows_a_redirect(hostile: Hostile) -> None:
-    """A redirect would carry the key to another host: it is not followed."""
+def test_no_redirect_leads_to_another_host(hostile: Hostile) -> None:
+    """The key would be carried along, and the prompts: nothing at all is sent there."""
     assert hostile.other.calls == 0
+
+
+@pytest.mark.parametrize(("name", "calls"), [("moved_307", 2), ("moved_308", 3), ("moved_on", 3)])
+def test_a_redirect_keeps_the_call(hostile: Hostile, name: str, calls: int) -> None:
+    """On the same server a call is made again: method, body and key as before, twice at most."""
+    asked = [each for each in hostile.server.requests if each["prompt"] == f"!{name}"]
+    paths = [each["path"] for each in asked]
+    assert len({json.dumps(each["body"]) for each in asked}) == 1
+    assert {each["authorization"] for each in asked} == {f"Bearer {KEY}"}
+    first = "/v1/chat/completions"
+    assert paths == [first, *(f"{first}{'/on' * (n + 1)}?from=here" for n in range(calls - 1))]
+
+
+def test_no_redirect_makes_a_get(hostile: Hostile) -> None:
+    """301, 302 and 303 turn a POST into a GET, whose answer would be to something else."""
+    assert not [each for each in hostile.server.requests if each["prompt"] == "GET"]
 
 
 def test_a_replay_means_the_same(hostile: Hostile) -> None:

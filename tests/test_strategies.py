@@ -23,6 +23,11 @@ def told(folder: Path, capfd: pytest.CaptureFixture[str], *flags: str, **seed: o
     return capfd.readouterr().err.splitlines()[-1]
 
 
+def told_in(prompt: str, name: str, value: str) -> bool:
+    """Whether a prompt asks for a value, in any of the forms."""
+    return f"{name}: {value}" in prompt or f"{name} be {value}" in prompt
+
+
 # --- attributes -------------------------------------------------------------------------
 
 
@@ -36,11 +41,30 @@ def test_attributes_are_spread_evenly(tmp_path: Path) -> None:
     assert Counter(row["topic"] for row in done.rows) == dict.fromkeys("ab", 3)
     for row in done.rows:
         descends(row, done.seeds[0])
-        assert f"- tone: {row['tone']}\n- topic: {row['topic']}" in row["input"]
+        assert told_in(row["input"], "tone", row["tone"])
+        assert told_in(row["input"], "topic", row["topic"])
         assert row["input"] in done.prompts and row["prompt"] == seed["prompt"]
     spread = done.manifest["findings"]["spread"]
     assert spread["strategy"] == "attributes" and spread["distinct_prompts"] == 6
     assert spread["attributes"]["tone"]["seen"] == 3 and not spread["attributes"]["tone"]["missing"]
+
+
+def test_attributes_are_told_in_varied_words(tmp_path: Path) -> None:
+    """Form and order of what is asked change with the sample; the prompt itself never does."""
+    seed = {"prompt": "Write a message.\n\n    It has two lines."}
+    flags = ("--attribute", "tone=a|b", "--attribute", "my_topic=c|d|e", "--samples", "24")
+    done = ask(tmp_path, [seed], lambda prompt: "x", *flags)
+    forms: Counter[str] = Counter()
+    firsts: Counter[str] = Counter()
+    for row in done.rows:
+        assert told_in(row["input"], "tone", row["tone"])
+        assert told_in(row["input"], "my topic", row["my_topic"])
+        before, _, after = row["input"].partition(seed["prompt"])
+        first = "tone" if row["input"].index("tone") < row["input"].index("my topic") else "topic"
+        forms[(before + after).strip()[0]] += 1
+        firsts[first] += 1
+    assert min(firsts["tone"], firsts["topic"]) >= 4
+    assert forms == dict.fromkeys("RFL(", 6)
 
 
 def test_attributes_pass_the_rule_that_fits(tmp_path: Path) -> None:

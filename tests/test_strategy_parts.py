@@ -48,7 +48,19 @@ def test_no_combination_comes_twice_too_soon(sizes: list[int], seed: int, data: 
     for place, size in enumerate(sizes):
         counts = Counter(each[place] for each in drawn[:many])
         seen = [counts[f"v{v}"] for v in range(size)]
-        assert max(seen) - min(seen) <= len(sizes)
+        assert max(seen) - min(seen) <= 1
+
+
+@pytest.mark.parametrize("sizes", [(6, 7, 6), (6, 6, 6), (4, 4, 4, 4), (12, 8, 6), (5, 10, 20)])
+@pytest.mark.parametrize("many", [25, 50])
+def test_axes_do_not_keep_step(sizes: tuple[int, ...], many: int) -> None:
+    """Any two axes meet in about as many pairs of values as independent draws would."""
+    axes = {f"a{n}": tuple(f"v{v}" for v in range(size)) for n, size in enumerate(sizes)}
+    rows = [[tuple(draw(axes, 0, f"{row}", n).values()) for n in range(many)] for row in range(60)]
+    for one, other in combinations(range(len(sizes)), 2):
+        met = sum(len({(each[one], each[other]) for each in drawn}) for drawn in rows) / len(rows)
+        pairs = sizes[one] * sizes[other]
+        assert met >= 0.9 * pairs * (1 - (1 - 1 / pairs) ** many)
 
 
 @given(st.integers(1, 7), st.integers(0, 5), st.text(max_size=3))

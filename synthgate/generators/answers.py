@@ -42,7 +42,7 @@ def usable_text(status: int, body: Value | str, max_tokens: int = 0) -> str:
     is not blank once a leading `<think>` block is taken off.
     """
     if 300 <= status < 400:
-        raise Unusable("redirect", f"the server answered {status}; redirects are not followed")
+        raise Unusable("redirect", f"the server answered {status}, which was not followed")
     if status != 200:
         raise Unusable(f"http_{status}", error_text(body))
     choice = _choice(_object(body))

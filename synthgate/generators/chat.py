@@ -26,7 +26,9 @@ from synthgate.generators.wire import Dialect, endpoint
 
 _LOOKAHEAD = 4  # windows: one slow call must not keep the others idle
 _PULSE = 0.5  # seconds between looks at whether the run gets anywhere
-_RIG = ("connection", "timeout", "request", "error_in_200", "no_choices", "invalid_json")
+_RIG = (
+    "connection", "timeout", "request", "redirect", "error_in_200", "no_choices", "invalid_json"
+)  # fmt: skip
 
 
 class Chat:

@@ -10,6 +10,7 @@ import asyncio
 import ssl
 import urllib.request
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,6 +19,7 @@ import httpcore
 from synthgate.generators.body import BadBody, read_body
 from synthgate.generators.faults import Reply, asked_wait
 from synthgate.generators.network import Network, Stream
+from synthgate.generators.redirects import MOST, Refused, followed
 from synthgate.version import __version__
 
 _LANE = 6  # calls in flight in one pool
@@ -47,7 +49,8 @@ class Transport:
     async def post(self, content: bytes, seconds: float) -> Reply:
         """Make one call under one deadline for all of it, however slowly the body drips.
 
-        Nothing follows a redirect: it would carry the key elsewhere. Every fault is a `Reply`.
+        A redirect is followed on the same server alone: elsewhere it would carry the key along.
+        Every fault is a `Reply`.
         """
         lane = self._busy.index(min(self._busy))
         self._busy[lane] += 1
@@ -65,21 +68,36 @@ class Transport:
             self._busy[lane] -= 1
 
     async def _once(self, lane: httpcore.AsyncConnectionPool, content: bytes) -> Reply:
+        """Make a call, and make it again where the same server redirects it."""
+        url = self.url
+        for so_far in range(MOST + 1):
+            reply, location = await self._sent(lane, url, content)
+            if not 300 <= reply.status < 400:
+                break
+            try:
+                url = followed(url, reply.status, location, so_far)
+            except Refused as why:
+                return replace(reply, error="redirect", detail=str(why))
+        return reply
+
+    async def _sent(
+        self, lane: httpcore.AsyncConnectionPool, url: str, content: bytes
+    ) -> tuple[Reply, str]:
+        """Return what one request came back with, and the location that it names."""
         length = (b"content-length", str(len(content)).encode())
         headers = [*self._headers, length]
-        request = httpcore.Request("POST", self._url, headers=headers, content=content)
+        asked = self._url if url == self.url else httpcore.URL(url)
+        request = httpcore.Request("POST", asked, headers=headers, content=content)
         response = await lane.handle_async_request(request)
         said = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in response.headers}
-        status, seconds = response.status, asked_wait(said)
+        status, location = response.status, said.get("location", "")
         try:
-            body = await read_body(response.aiter_stream(), said)
-            if isinstance(stream := response.extensions.get("network_stream"), Stream):
-                stream.ended(_length(status, said))
-            return Reply(status, body, wait=seconds)
+            return await _read(response, said), location
         except BadBody as error:
+            wait = asked_wait(said)
             if status != 200:
-                return Reply(status, error.text, wait=seconds)
-            return Reply(200, error.text, error.reason, str(error))
+                return Reply(status, error.text, wait=wait), location
+            return Reply(200, error.text, error.reason, str(error)), location
         finally:
             await response.aclose()
 
@@ -95,6 +113,14 @@ class Transport:
         """Close every connection."""
         for lane in self._lanes:
             await lane.aclose()
+
+
+async def _read(response: httpcore.Response, said: Mapping[str, str]) -> Reply:
+    """Return a response that was read to its end, or raise `BadBody`."""
+    body = await read_body(response.aiter_stream(), said)
+    if isinstance(stream := response.extensions.get("network_stream"), Stream):
+        stream.ended(_length(response.status, said))
+    return Reply(response.status, body, wait=asked_wait(said))
 
 
 def _length(status: int, headers: Mapping[str, str]) -> int | None:

@@ -6,25 +6,47 @@ The default as soon as an attribute is named. Personas are an axis like any othe
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from synthgate.errors import UsageError
 from synthgate.formats import Shape, text_of
 from synthgate.generators import Message
-from synthgate.rows import OURS, REJECT, Decision, Row
+from synthgate.rows import OURS, REJECT, Decision, Row, lot
 from synthgate.strategies import Ask, Brief
-from synthgate.strategies.axes import Axes, draw, read_axes, row_axes
+from synthgate.strategies.axes import Axes, draw, pick, read_axes, row_axes
 from synthgate.strategies.bodies import answered, conversation, extended, refuse_taken
 from synthgate.strategies.plain import Plain
 
 _TEMPLATE = """\
+{% macro list(mark) %}
+{% for name, value in attributes.items() %}
+{{ mark }}{{ name | replace("_", " ") }}: {{ value }}
+{% endfor %}
+{% endmacro %}
+{% if form == 0 %}
 {{ prompt }}
 
 Requirements:
-{% for name, value in attributes.items() %}
-- {{ name | replace("_", " ") }}: {{ value }}
-{% endfor %}
+{{ list("- ") }}
+{% elif form == 1 %}
+For the answer to what follows:
+{{ list("- ") }}
+{{ prompt }}
+{% elif form == 2 %}
+{{ prompt }}
+
+Let the{% for name, value in attributes.items() %}
+ {{ name | replace("_", " ") }} be {{ value }}{{ "." if loop.last else ", the" }}
+{%- endfor %}
+{% else %}
+{{ prompt }}
+
+({% for name, value in attributes.items() %}
+{{ name | replace("_", " ") }}: {{ value }}{{ "" if loop.last else "; " }}
+{%- endfor %})
+{% endif %}
 """
+_FORMS = ("0", "1", "2", "3")  # ways to say the same: what never changes is what models repeat
 _RESERVED = ("attributes", OURS, REJECT)
 
 
@@ -76,14 +98,25 @@ class Attributes(Plain):
             turns = conversation(row.value, shape, self.policy.system)
             for sample in range(self.policy.samples):
                 drawn = draw(axes, self.brief.seed, row.id, sample)
-                yield Ask(self._attributed(turns, drawn), row, sample, state=drawn)
+                told = self._told(drawn, row.id, sample)
+                yield Ask(self._attributed(turns, told), row, sample, state=drawn)
 
-    def _attributed(self, turns: tuple[Message, ...], drawn: dict[str, str]) -> tuple[Message, ...]:
+    def _told(self, drawn: dict[str, str], row_id: str, sample: int) -> dict[str, Any]:
+        """Return what the template tells: the values in a drawn order, and a form to say them in.
+
+        Whatever is the same in every prompt, models repeat.
+        """
+        seed = f"{self.brief.seed}\ntold"
+        names = sorted(drawn, key=lambda name: lot(f"{seed}\n{row_id}\n{sample}", name))
+        form = int(pick(_FORMS, seed, row_id, sample))
+        return {"attributes": {name: drawn[name] for name in names}, "form": form}
+
+    def _attributed(self, turns: tuple[Message, ...], told: dict[str, Any]) -> tuple[Message, ...]:
         """Return a conversation whose last turn also asks for the drawn values."""
-        if not turns or not drawn:
+        if not turns or not told["attributes"]:
             return turns
         last = text_of(turns[-1].get("content")) or ""
-        text = self.texts.render(self.name, {"prompt": last, "attributes": drawn})
+        text = self.texts.render(self.name, {"prompt": last, **told})
         return (*turns[:-1], {**turns[-1], "content": text})
 
     def read(self, ask: Ask, text: str) -> Iterator[Decision]:

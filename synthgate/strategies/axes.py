@@ -1,8 +1,9 @@
 """Attributes: named axes of values, and stratified draws from them.
 
 Each value of an axis is drawn as often as any other, in an order that `hash(seed, id)` gives, and
-no combination comes twice before all have come (AttrPrompt, arXiv 2306.15895, draws at random). A
-draw depends on the seed row and the sample alone, not on the rows beside it.
+no combination comes twice before all have come (AttrPrompt, arXiv 2306.15895, draws at random). Two
+axes do not keep step: they soon meet in most of their pairs, as in a Latin square. A draw depends
+on the seed row and the sample alone, not on the rows beside it.
 """
 
 from __future__ import annotations
@@ -60,15 +61,20 @@ def draw(axes: Axes, seed: int, row_id: str, sample: int) -> dict[str, str]:
     """Return one value of each axis for a sample of a row.
 
     No combination comes twice before all have come: the axes advance together, and each is shifted
-    by one whenever it and those before it would start to repeat.
+    by one whenever it and those before it would start to repeat. An axis that fits into those
+    before it would keep step with one of them all that time, a tone always with the same speaker:
+    it is shifted by a drawn amount after each of its cycles as well.
     """
     drawn, period = {}, 1
-    for name, values in axes.items():
-        order, size = _order(values, f"{seed}\n{name}\n{row_id}"), len(values)
+    for name, values in sorted(axes.items(), key=lambda axis: -len(axis[1])):
+        key, size = f"{seed}\n{name}", len(values)
+        order = _order(values, f"{key}\n{row_id}")
         shift = sample % (period * size) // math.lcm(period, size)
+        if period % size == 0:
+            shift += int(pick(_numbers(size), key, row_id, sample % period // size))
         drawn[name] = order[(sample + shift) % size]
         period *= size
-    return drawn
+    return {name: drawn[name] for name in axes}
 
 
 def pick(values: tuple[str, ...], seed: str, row_id: str, turn: int) -> str:
@@ -80,3 +86,8 @@ def pick(values: tuple[str, ...], seed: str, row_id: str, turn: int) -> str:
 @lru_cache(maxsize=64)
 def _order(values: tuple[str, ...], seed: str) -> list[str]:
     return sorted(values, key=lambda value: lot(seed, value))
+
+
+@lru_cache(maxsize=64)
+def _numbers(size: int) -> tuple[str, ...]:
+    return tuple(map(str, range(size)))
