@@ -1,7 +1,7 @@
 """A fast chat completions server on loopback for benchmarks, in a process of its own.
 
     python benchmarks/chat_mock.py [--delay 0.05] [--rate-limited 0.05] [--reset 0.02]
-        [--retry-after 1]
+        [--retry-after 1] [--a-second 100]
 
 Prints its port, then serves until its stdin closes and prints what was asked of it as JSON. Which
 attempt is refused depends on the prompt and the number of the attempt alone, so that every client
@@ -15,17 +15,27 @@ import asyncio
 import hashlib
 import json
 import sys
+import time
 from collections import Counter
+
+_BURST = 20.0  # calls that are taken at once where so many a second are
 
 
 class Mock:
     """What the server is set to do, and what it has seen."""
 
     def __init__(
-        self, delay: float, rate_limited: float, reset: float, retry_after: str = ""
+        self,
+        delay: float,
+        rate_limited: float,
+        reset: float,
+        retry_after: str = "",
+        a_second: float = 0.0,
     ) -> None:
         self.delay, self.rate_limited, self.reset = delay, rate_limited, reset
         self.more = f"retry-after: {retry_after}\r\n".encode() if retry_after else b""
+        self.a_second, self.left, self.last = a_second, _BURST, time.monotonic()
+        self.times: list[float] = []
         self.asked: Counter[str] = Counter()
         self.answered: Counter[str] = Counter()
         self.limited = self.resets = self.in_flight = self.most_in_flight = 0
@@ -35,9 +45,29 @@ class Mock:
         drawn = hashlib.blake2b(f"{prompt}\n{self.asked[prompt]}".encode(), digest_size=8).digest()
         return int.from_bytes(drawn, "big") / 2**64
 
-    def summary(self) -> dict[str, int]:
+    def over(self) -> bool:
+        """Tell whether a call is one too many of those that are taken in a second."""
+        if not self.a_second:
+            return False
+        now = time.monotonic()
+        self.left = min(_BURST, self.left + (now - self.last) * self.a_second)
+        self.last = now
+        if self.left < 1:
+            return True
+        self.left -= 1
+        return False
+
+    def pace(self) -> float:
+        """Return the answers a second, without the first fifth of them and the last twentieth."""
+        first, last = len(self.times) // 5, len(self.times) * 19 // 20
+        if last <= first:
+            return 0.0
+        return round((last - first) / (self.times[last] - self.times[first]), 1)
+
+    def summary(self) -> dict[str, float]:
         """Return what was seen."""
         return {
+            "answers_a_second": self.pace(),
             "calls": sum(self.asked.values()),
             "prompts": len(self.asked),
             "answered": len(self.answered),
@@ -77,7 +107,8 @@ class Connection(asyncio.Protocol):
         mock.asked[prompt] += 1
         mock.in_flight += 1
         mock.most_in_flight = max(mock.most_in_flight, mock.in_flight)
-        asyncio.get_running_loop().call_later(mock.delay, self._answer, prompt, lot, body)
+        delay, lot = (0.0, -1.0) if mock.over() else (mock.delay, lot)
+        asyncio.get_running_loop().call_later(delay, self._answer, prompt, lot, body)
 
     def _answer(self, prompt: str, lot: float, body: dict) -> None:
         mock = self.mock
@@ -91,6 +122,7 @@ class Connection(asyncio.Protocol):
             self.transport.abort()
         else:
             mock.answered[prompt] += 1
+            mock.times.append(time.monotonic())
             message = {"role": "assistant", "content": f"answer to {prompt}"}
             choice = {"index": 0, "message": message, "finish_reason": "stop"}
             usage = {"prompt_tokens": 12, "completion_tokens": 8, "total_tokens": 20}
@@ -120,8 +152,9 @@ def main() -> None:
     parser.add_argument("--rate-limited", type=float, default=0.05)
     parser.add_argument("--reset", type=float, default=0.02)
     parser.add_argument("--retry-after", default="")
+    parser.add_argument("--a-second", type=float, default=0.0, help="calls that are taken")
     given = parser.parse_args()
-    asyncio.run(serve(Mock(given.delay, given.rate_limited, given.reset, given.retry_after)))
+    asyncio.run(serve(Mock(**vars(given))))
 
 
 if __name__ == "__main__":

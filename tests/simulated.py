@@ -5,15 +5,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import heapq
 import itertools
 import random
+import selectors
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from synthgate.generators.concurrency import BURST, Slots
+from synthgate.generators.concurrency import Slots
 from synthgate.generators.faults import pause
 
 
@@ -94,7 +96,7 @@ class Came:
 class _Run:
     def __init__(self, server: Server, calls: int, most: int, attempts: int) -> None:
         self.server, self.attempts, self.came = server, attempts, Came()
-        self.now = self.held = 0.0
+        self.now = 0.0
         self.slots = Slots(most, lambda: self.now)
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
@@ -117,12 +119,26 @@ class _Run:
         heapq.heappush(self._events, (self.now + seconds, next(self._order), happen))
 
     def _send(self) -> None:
-        while self._waiting and self.slots.in_flight < self.slots.limit and self.now >= self.held:
+        while self._waiting and self.slots.in_flight < self.slots.limit:
             call, attempt = self._waiting.popleft()
             self.slots.in_flight += 1
-            seconds, answered = self.server.ask(self.now)
-            begun, end = self.now, self._answered if answered else self._refused
-            self._at(seconds, lambda c=call, a=attempt, b=begun, e=end: e(c, a, b))  # type: ignore[misc]
+            self._book(call, attempt)
+
+    def _book(self, call: int, attempt: int) -> None:
+        cuts, seconds = self.slots.cuts, self.slots.start()
+
+        def start() -> None:
+            if cuts == self.slots.cuts:
+                self._ask(call, attempt)
+            else:
+                self._book(call, attempt)
+
+        self._at(seconds, start) if seconds > 0 else start()
+
+    def _ask(self, call: int, attempt: int) -> None:
+        seconds, answered = self.server.ask(self.now)
+        begun, end = self.now, self._answered if answered else self._refused
+        self._at(seconds, lambda: end(call, attempt, begun))
 
     def _answered(self, _call: int, _attempt: int, begun: float) -> None:
         self.slots.in_flight -= 1
@@ -132,17 +148,19 @@ class _Run:
         self._next()
 
     def _refused(self, call: int, attempt: int, begun: float) -> None:
-        self.slots.in_flight -= 1
         self.came.refused += 1
-        if self.slots.refused(begun):
-            self.held = self.now + BURST
-            self._at(BURST, lambda: None)
+        self.slots.refused(begun)
+        rest = self.slots.rest(begun)
+        self._at(rest, self._free)
         if attempt + 1 == self.attempts:
             self.came.lost += 1
             self._next()
         else:
             again = (call, attempt + 1)
-            self._at(pause(attempt, str(call)), lambda: self._waiting.appendleft(again))
+            self._at(rest + pause(attempt, str(call)), lambda: self._waiting.appendleft(again))
+
+    def _free(self) -> None:
+        self.slots.in_flight -= 1
 
     def _next(self) -> None:
         self._waiting.extend((call, 0) for call in itertools.islice(self._new, 1))
@@ -151,3 +169,24 @@ class _Run:
 def run(server: Server, calls: int, most: int = 64, attempts: int = 5) -> Came:
     """Play the calls of a run."""
     return _Run(server, calls, most, attempts).play()
+
+
+class _Skipping(selectors.DefaultSelector):
+    """Waits for nothing: the time that it should wait has passed at once."""
+
+    now = 1.0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        self.now += timeout or 0.0
+        return super().select(0)
+
+
+class Hurried(asyncio.SelectorEventLoop):
+    """An event loop whose clock jumps to what happens next."""
+
+    def __init__(self) -> None:
+        self._skipping = _Skipping()
+        super().__init__(self._skipping)
+
+    def time(self) -> float:
+        return self._skipping.now

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from synthgate.errors import SynthgateError
 from synthgate.generators import Bench, Request
-from synthgate.generators.concurrency import BURST, Slots
+from synthgate.generators.concurrency import Slots
 from synthgate.generators.faults import Reply, again, futile, pause, throttled
 from synthgate.generators.pacing import Pace
 from synthgate.generators.record import Sampling
@@ -47,7 +47,7 @@ class Calls:
         self.breaker = Breaker(max(policy.stall, policy.timeout + 1), policy.concurrency)
         words = bench.journal.dialect(policy.model) if bench.journal else ""
         self._dialect = spoken(words, policy.schema_dialect)
-        self._not_before = self._held_until = 0.0
+        self._not_before = 0.0
         self._stop: SynthgateError | None = None
         self._stopped = asyncio.Event()
 
@@ -68,12 +68,15 @@ class Calls:
             tried = True
             try:
                 dialect = self._dialect  # only now: others may have learnt while this one waited
-                reply = await self._attempt(self._content(request, asking, dialect), asking.limit)
+                content = self._content(request, asking, dialect)
+                reply, began = await self._attempt(content, asking.limit)
                 adapts = self._learn(dialect, reply)
                 attempt += not adapts
                 if not adapts and not self._repeats(reply, attempt):
                     await keep(reply, dialect)
                     return reply
+                if throttled(reply):
+                    await self._nap(self._slots.rest(began))
             finally:
                 self._slots.free()
                 self._show()
@@ -104,8 +107,8 @@ class Calls:
             self._meter.told.append(f"{self.policy.model} takes other parameters: {found}")
         return True
 
-    async def _attempt(self, content: bytes, limit: int) -> Reply:
-        """Make one call when it is its turn."""
+    async def _attempt(self, content: bytes, limit: int) -> tuple[Reply, float]:
+        """Make one call when it is its turn; return when it began as well."""
         estimate = self._spending.estimate(content, limit)
         await self._turn(estimate.expected.total)
         await self._spending.reserve(estimate)
@@ -117,7 +120,7 @@ class Calls:
             admitted = time.monotonic()
             reply = await self._transport.post(content, self.policy.timeout)
             self._settle(estimate, reply, admitted)
-            return reply
+            return reply, admitted
         finally:
             if reply is None:
                 self._spending.release(estimate)
@@ -125,10 +128,7 @@ class Calls:
     async def _turn(self, tokens: int) -> None:
         """Wait for the pace that the server and the user ask for."""
         self._check()
-        while (held := self._held_until - time.monotonic()) > 0:
-            self._meter.wait("the server, which refuses many calls", held)
-            self._show()
-            await self._nap(held)
+        await self._started()
         for what, seconds in (
             ("the server, which asks for a pause", self._not_before - time.monotonic()),
             ("--rpm", self._calls_a_minute.delay(1, time.monotonic())),
@@ -140,14 +140,23 @@ class Calls:
                 self._show()
                 await self._nap(seconds)
 
+    async def _started(self) -> None:
+        """Wait for the start that is booked; a cut meanwhile books another one."""
+        cuts = -1
+        while cuts != self._slots.cuts:
+            cuts = self._slots.cuts
+            if (seconds := self._slots.start()) > 0:
+                self._meter.wait("the server, which refuses many calls", seconds)
+                self._show()
+                await self._nap(seconds)
+
     def _settle(self, estimate: Estimate, reply: Reply, admitted: float) -> None:
         """Take note of what a call did cost and of how it went."""
         actual = self._spending.settle(estimate, reply)
         self._tokens_a_minute.correct(actual.total - estimate.expected.total)
         self.breaker.heard(reply.cause)
         if throttled(reply):
-            if self._slots.refused(admitted):
-                self._held_until = time.monotonic() + BURST
+            self._slots.refused(admitted)
         elif not reply.cause:
             self._slots.went_well(admitted)
 
