@@ -7,8 +7,8 @@ The second form is a server that takes so many calls a second and refuses all ot
 of them must be used.
 
 The server (`chat_mock.py`) has a process of its own. CPU seconds are those of the whole client
-process with all its children, start-up measured apart and taken off. The peer runs over the same
-mock in an environment of its own: `pip install bespokelabs-curator` in `.bench-peers/NAME`.
+process with all its children, start-up measured apart and taken off. The peers run over the same
+mock, each in an environment of its own: `pip install NAME` in `.bench-peers/NAME`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-PEERS = {"bespokelabs-curator": "curator"}
+PEERS = {"bespokelabs-curator": "curator", "data-designer": "data_designer"}
 
 
 @dataclass
@@ -113,6 +113,7 @@ def peer(name: str, folder: Path, count: int, concurrency: int, *faults: str) ->
         print(f"{name}: not installed in .bench-peers/{name}")
         return
     env = {"HOME": str(folder), "OPENAI_API_KEY": "none", "TELEMETRY_ENABLED": "false"}
+    env["NEMO_TELEMETRY_ENABLED"] = "false"
     with mock() as server:
         argv = [str(python), str(script), server.url, "1", str(concurrency)]
         start, *_ = measured(argv, **env)
