@@ -352,6 +352,21 @@ def test_a_signal_cleans_up_and_ends_with_its_code(
     assert sorted(os.listdir(tmp_path)) == before
 
 
+def test_a_signal_waits_for_an_import(tmp_path: Path) -> None:
+    """A module is loaded whole before a signal is heard: the cleanups may need it."""
+    (tmp_path / "late.py").write_text("import os\nos.kill(os.getpid(), 15)\nWHOLE = True\n")
+    (tmp_path / "run.py").write_text(
+        "import time\nfrom synthgate.cli.process import cleaning_up\n"
+        "from synthgate.errors import Terminated\n"
+        "try:\n with cleaning_up():\n  import late\n  time.sleep(60)\n"
+        "except Terminated:\n print(late.WHOLE)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "run.py"], cwd=tmp_path, capture_output=True, check=False, timeout=50
+    )
+    assert (done.stdout, done.stderr) == (b"True\n", b"")
+
+
 def test_a_signal_that_is_ignored_stays_ignored(tmp_path: Path) -> None:
     """Under `nohup` a hangup does not end a run: whoever started it has the say."""
     code = f"trap '' HUP; exec {TOOL} dedupe - -o out.jsonl -q"

@@ -48,6 +48,10 @@ _EXIT = {
 
 def run(io: Session, policy: AuditPolicy) -> int:
     """Judge the labels; return 0 for PASS, 3 for STOP, 5 for INCOMPLETE."""
+    # All is loaded before an output is open: a signal waits for imports, and must not wait long.
+    import synthgate.cli.audit_evidence
+    import synthgate.cli.calibrate
+    import synthgate.stages.audit  # noqa: F401
     from synthgate.cli.audit_reports import stale
     from synthgate.errors import Stale
 

@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping
+from types import FrameType
 from typing import Any
 
 from synthgate.errors import ConfigError, Terminated, UsageError
@@ -46,6 +47,8 @@ def refuse_unknown(prefix: str, known: Iterable[str]) -> None:
 
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_SOON = 0.005  # seconds
+_IMPORTS = "<frozen importlib._bootstrap>"  # the file of the frames that load modules
 
 
 def exit_at_once() -> None:
@@ -82,8 +85,19 @@ def _handle(handlers: Mapping[signal.Signals, Any]) -> None:
             signal.signal(each, handler)
 
 
-def _terminate(signum: int, _frame: object) -> None:
-    raise Terminated(signum)
+def _terminate(signum: int, frame: FrameType | None) -> None:
+    """Raise, but not in the middle of an import: a half-loaded module would meet the cleanups."""
+    if not _loading(frame):
+        raise Terminated(signum)
+    again = threading.Timer(_SOON, os.kill, (os.getpid(), signum))
+    again.daemon = True
+    again.start()
+
+
+def _loading(frame: FrameType | None) -> bool:
+    while frame is not None and frame.f_code.co_filename != _IMPORTS:
+        frame = frame.f_back
+    return frame is not None
 
 
 def flush(code: int) -> int:
