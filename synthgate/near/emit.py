@@ -102,5 +102,6 @@ class Ids:
 
     def of(self, row: int) -> str:
         """Return the id of one of them."""
-        at = 32 * int(self._rows.searchsorted(row))
+        same_kind = self._rows.dtype.type(row)  # of another kind, all of them would be copied first
+        at = 32 * int(self._rows.searchsorted(same_kind))
         return self._ids[at : at + 32].hex()

@@ -19,7 +19,7 @@ from synthgate.near.tokens import chained, mix, words
 SIZE = 3
 Array = Any
 _BLOCK = 200_000  # bytes of text
-_SALT = np.uint64(0xD6E8FEB86659FD93)
+_SALT = np.uint32(0xD6E8FEB8)
 
 
 @dataclass(frozen=True)
@@ -83,15 +83,15 @@ def _shingled(texts: list[bytes], sides: int, marked: bool) -> Shingled:
     one, two = starts[counts == 1], starts[counts == 2]
     grams[one] = mix(hashes[one] + np.uint64(1))
     grams[two] = mix(mix(hashes[two] + np.uint64(2)) + hashes[two + 1])
-    if sides > 1:  # the same words say something else as a prompt than as a response
-        grams ^= np.repeat(np.arange(len(counts)) % sides, counts).astype(np.uint64) * _SALT
     valid = np.ones(len(hashes), dtype=bool)
     valid[ends[counts > 0] - 1] = False  # no 3-gram begins with the last two words of a side
     valid[ends[counts > 1] - 2] = False
     valid[one] = valid[two] = True
-    return Shingled(
-        (grams[valid] >> np.uint64(32)).astype(np.uint32), _sizes(counts).cumsum(), hashes, counts
-    )
+    shingles, sizes = (grams[valid] >> np.uint64(32)).astype(np.uint32), _sizes(counts)
+    if sides > 1:  # the same words say something else as a prompt than as a response
+        salts = np.arange(len(counts), dtype=np.uint32) % np.uint32(sides) * _SALT
+        shingles ^= np.repeat(salts, sizes)
+    return Shingled(shingles, sizes.cumsum(), hashes, counts)
 
 
 def _worded(texts: list[bytes], hashes: Array, counts: Array) -> tuple[Array, Array]:
