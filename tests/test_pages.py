@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import itertools
 import json
 import os
@@ -149,6 +150,17 @@ def test_a_line_that_spans_pages(folder: Path) -> None:
         expected, bad, _ = whole(path, max_line=6000)
         assert found.rows() == expected
         assert found.bad == bad == [(4, b"", "line_too_long")]
+
+
+def test_a_first_line_that_is_too_long_behind_a_mark(folder: Path) -> None:
+    """The size and digest of what is refused are those of all its bytes, the mark included."""
+    path = folder / "marked.jsonl"
+    path.write_bytes(BOM + b"x" * 5000 + b'\n{"a":1}\n')
+    page = FilePage(str(path), 0, 1000, 2000)
+    ((number, _, refused),) = page.lines()
+    assert number == 1 and not isinstance(refused, bytes)
+    digest = hashlib.sha256(path.read_bytes()[:5004]).hexdigest()
+    assert "5004 bytes" in refused.detail and digest in refused.detail
 
 
 @pytest.mark.parametrize("kind", ["gz", "json", "limit", "fifo", "several"])

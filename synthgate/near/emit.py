@@ -86,7 +86,7 @@ def _changed(leaf: Leaf) -> InputError:
 
 
 def _joined(lines: list[bytes]) -> bytes:
-    return b"\n".join(lines) + b"\n" if lines else b""
+    return b"\n".join([*lines, b""])
 
 
 def name(page: Page, settings: Settings) -> list[str]:

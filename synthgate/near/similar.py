@@ -8,6 +8,7 @@ import numpy as np
 
 Array = Any
 _BLOCK = 1 << 18  # shingles that are looked up at a time
+_SPARSE = 16  # entries of a table for each value that is in it
 _SHINGLE = np.uint64(32)
 
 
@@ -46,25 +47,37 @@ class Similar:
         return found
 
     def _shared(self, one: Array, other: Array) -> Array:
-        """Return how many shingles pairs of sides have in common, the smaller looked up."""
-        swap = self._sizes[one] > self._sizes[other]
-        small, large = np.where(swap, other, one), np.where(swap, one, other)
-        sizes = self._sizes[small]
+        """Return how many shingles pairs of sides have in common."""
+        sizes = self._sizes[other]
         parts = [np.zeros(0, dtype=np.int64)]
         at, ends = 0, np.cumsum(sizes)
-        while at < len(small):
+        while at < len(one):
             done = ends[at - 1] if at else 0
             stop = max(at + 1, int(np.searchsorted(ends, done + _BLOCK, side="right")))
-            parts.append(self._counted(small[at:stop], large[at:stop], sizes[at:stop]))
+            parts.append(self._counted(one[at:stop], other[at:stop], sizes[at:stop]))
             at = stop
         return np.concatenate(parts)
 
-    def _counted(self, small: Array, large: Array, sizes: Array) -> Array:
-        pairs = np.repeat(np.arange(len(small)), sizes)
+    def _counted(self, one: Array, other: Array, sizes: Array) -> Array:
+        """Look the shingles of `other` up in those of `one`, which is mostly the same for many."""
+        pairs = np.repeat(np.arange(len(one)), sizes)
         inside = np.arange(len(pairs)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-        starts = (self._ends - self._sizes)[small]
-        sought = self._sets[starts[pairs] + inside] & np.uint64(0xFFFFFFFF)
-        sought |= large[pairs].astype(np.uint64) << _SHINGLE
-        at = np.searchsorted(self._sets, sought)
-        at[at == len(self._sets)] = 0
-        return np.bincount(pairs[self._sets[at] == sought], minlength=len(small))
+        sought = self._sets[(self._ends[other] - sizes)[pairs] + inside] & np.uint64(0xFFFFFFFF)
+        sought |= one[pairs].astype(np.uint64) << _SHINGLE
+        first, last = one.min(), one.max()
+        among = self._sets[self._ends[first] - self._sizes[first] : self._ends[last]]
+        return np.bincount(pairs[_places(sought, among)], minlength=len(one))
+
+
+def _places(sought: Array, among: Array) -> Array:
+    """Return where in `sought` those values stand that are `among` others, which ascend.
+
+    Where most are not, a table of their last bits tells so in a tenth of the time of a search.
+    """
+    mask = np.uint64((1 << (_SPARSE * len(among)).bit_length()) - 1)
+    seen = np.zeros(int(mask) + 1, dtype=bool)
+    seen[(among & mask).view(np.int64)] = True
+    left = np.flatnonzero(seen[(sought & mask).view(np.int64)])
+    at = np.searchsorted(among, sought[left])
+    at[at == len(among)] = 0
+    return left[among[at] == sought[left]]
