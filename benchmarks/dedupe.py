@@ -256,6 +256,7 @@ def main() -> None:
     """Measure and print a table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=100_000)
+    parser.add_argument("--input", default="", help="rows that corpus.py wrote before")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--peers", default="", help="interpreter that has the peers installed")
     parser.add_argument("--no-score", action="store_true")
@@ -268,7 +269,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         source, out, rejects = (str(folder / n) for n in ("in.jsonl", "out.jsonl", "rejects.jsonl"))
-        corpus.write(Path(source), given.rows, 0, with_real=True)
+        if given.input:
+            source = given.input
+        else:
+            corpus.write(Path(source), given.rows, 0, with_real=True)
         ours = [sys.executable, "-m", "synthgate", "dedupe", source, "-o", out, "--force", "-q"]
         near = ["--near-threshold", str(THRESHOLD), "--fuzzy-threshold", "0"]
         commands = {

@@ -20,6 +20,8 @@ _UNSAFE = re.compile("[" + "".join(f"{chr(low)}-{chr(high)}" for low, high in UN
 _FOLD = bytes(32 if chr(code).isspace() else ord(chr(code).lower()) for code in range(128)) + bytes(
     range(128, 256)
 )
+_ASCII = bytes(range(128))
+_APART = b"\xff"  # is in no UTF-8
 
 
 def normalise(text: str) -> str:
@@ -37,13 +39,38 @@ def folded(text: str) -> bytes:
     three times for most European text.
     """
     plain = text.encode("utf-8", "surrogatepass")
-    if not text.isascii() and not all(map(_STAYS.__getitem__, beyond(plain))):
+    if not text.isascii() and not _stay(plain.translate(None, _ASCII)):
         words = unicodedata.normalize("NFC", text).casefold().split()
         return " ".join(words).encode("utf-8", "surrogatepass")
     plain = plain.translate(_FOLD)
     while b"  " in plain:
         plain = plain.replace(b"  ", b" ")
     return plain.strip(b" ")
+
+
+def folded_all(texts: list[str]) -> list[bytes]:
+    """Return `folded` of each text: three times as fast, because the bytes of all are one text.
+
+    Texts that need more than other bytes (marks to be joined, blanks in a row) are folded alone.
+    """
+    import numpy as np
+
+    data = _APART.join([text.encode("utf-8", "surrogatepass") for text in texts])
+    beyond = data.translate(None, _ASCII).split(_APART)
+    alone = {row for row, part in enumerate(beyond) if part and not _stay(part)}
+    data = data.translate(_FOLD)
+    found = data.split(_APART)
+    blanks = np.frombuffer(data, np.uint8) == 32
+    doubled = np.flatnonzero(blanks[1:] & blanks[:-1])
+    ends = np.cumsum([len(text) + 1 for text in found])
+    alone.update(np.searchsorted(ends, doubled, side="right").tolist())
+    for row in alone:
+        found[row] = folded(texts[row])
+    return [text.strip(b" ") for text in found] if texts else []
+
+
+def _stay(beyond: bytes) -> bool:
+    return all(map(_STAYS.__getitem__, set(beyond.decode("utf-8", "surrogatepass"))))
 
 
 class _Stays(dict[str, bool]):
@@ -63,12 +90,6 @@ class _Stays(dict[str, bool]):
 
 
 _STAYS = _Stays()
-_ASCII = bytes(range(128))
-
-
-def beyond(data: bytes) -> str:
-    """Return the characters beyond ASCII of UTF-8, in their order: faster than to search them."""
-    return data.translate(None, _ASCII).decode("utf-8", "surrogatepass")
 
 
 def digest(text: str) -> bytes:

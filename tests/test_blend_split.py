@@ -76,7 +76,7 @@ def test_no_family_is_on_both_sides(here: Path, words: tuple[str, ...]) -> None:
     train, held = read_rows(Path("out.jsonl")), read_rows(Path("val.jsonl"))
     assert not {row["family"] for row in train} & {row["family"] for row in held}
     texts = [
-        shingled([t for row in rows for t in sides(row["input"], row["output"], "both")], 2)
+        shingled(sides([(row["input"], row["output"]) for row in rows], "both"), 2)
         for rows in (train, held)
     ]
     sets = [[frozenset(each.of(n).tolist()) for n in range(len(each.ends))] for each in texts]

@@ -19,7 +19,7 @@ from synthgate.near.pool import Processes
 from synthgate.provenance import Stamp, read
 from synthgate.rows import Row
 from synthgate.stages.dedupe import dedupe
-from synthgate.text import folded, normalise
+from synthgate.text import folded, folded_all, normalise
 from tests.conftest import synthgate
 
 WORDS = ["red", "blue", "green", "grey", "black", "white", "brown", "pink", "gold", "teal"]
@@ -233,6 +233,13 @@ def test_folded_is_normalise(text: str, space: str) -> None:
     text = text + space + text
     wanted = " ".join(unicodedata.normalize("NFC", text).casefold().split())
     assert normalise(text) == wanted and folded(text) == wanted.encode("utf-8", "surrogatepass")
+
+
+@given(st.lists(st.text(max_size=20) | st.text(" aA\xe9\u0301\n\x1f", max_size=9), max_size=6))
+@settings(max_examples=300)
+def test_texts_folded_together(texts: list[str]) -> None:
+    """Many texts at once are folded as each alone: none touches its neighbour."""
+    assert folded_all(texts) == [folded(text) for text in texts]
 
 
 # --- the command: workers, files, memory -------------------------------------------------------

@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from synthgate.near import quality
 from synthgate.near.quality import refusal
 from tests.test_dedupe import decided
 
@@ -99,3 +102,14 @@ def test_small_models_are_cut_off(shared: Shared) -> None:
     cut = [row["finish_reason"] == "length" for row in rows]
     for reason, short in zip(found, cut, strict=True):
         assert (reason in ("invalid:truncated", "invalid:repetition")) if short else not reason
+
+
+WRONG = "\0\x01\b\x0e\x1a\x1c\x1f\x7f\x80\x84\x86\x9f\ufffd\ufdd0\ufdef\ufffe\uffff"
+
+
+@given(st.text(st.characters(codec="utf-8"), max_size=9), st.sampled_from(WRONG), st.booleans())
+def test_what_holds_controls_is_suspect(text: str, wrong: str, escaped: bool) -> None:
+    """No line is passed over whose text is garbage, in escapes or as it is."""
+    text += wrong * (len(text) + 1)
+    assert quality.garbage(text)
+    assert quality.suspect(json.dumps({"text": text}, ensure_ascii=escaped).encode())

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import random
+import threading
 from collections import defaultdict
+from collections.abc import Iterator
 from itertools import combinations
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -45,6 +50,7 @@ def test_similarity_of_all_pairs_is_that_of_sets(
     """Exact Jaccard similarity of the less similar side; what is below `least` may be 0."""
     sides = sides[: len(sides) // step * step]
     pairs = list(combinations(range(len(sides) // step), 2))
+    pairs += [(b, a) for a, b in reversed(pairs)]
     first, second = (np.array([pair[at] for pair in pairs], dtype=np.int64) for at in (0, 1))
     known = made(sides)
     sizes = np.diff(known.ends, prepend=0)
@@ -176,6 +182,37 @@ def test_an_error_of_a_worker_is_this_process_s_error(tmp_path: object) -> None:
         pytest.raises(InputError, match=r"gone\.jsonl: no such file"),
     ):
         list(pool.map("scan", [page, page, page, gone]))
+
+
+def test_others_go_on_while_one_batch_takes_long(tmp_path: Path) -> None:
+    """A batch that holds a process up holds up no other, and its answer keeps its place."""
+    pipe, page = str(tmp_path / "pipe"), RowsPage(rows_of(["a"]))
+    os.mkfifo(pipe)
+
+    def let_go() -> None:
+        os.close(os.open(pipe, os.O_WRONLY))
+
+    asked: list[int] = []
+
+    def batches() -> Iterator[Any]:
+        yield from (page, page, FilePage(pipe, 0, 10, 100))  # whoever opens this waits
+        for number in range(8):
+            yield page
+            asked.append(number)
+        let_go()
+
+    late = threading.Timer(30, let_go)
+    late.daemon = True
+    late.start()
+    answers = []
+    with (
+        Processes(Settings(shape=named("text")), 2) as pool,
+        pytest.raises(InputError, match="pipe: illegal seek"),
+    ):
+        for answer in pool.map("scan", batches()):
+            answers.append(answer)
+    late.cancel()
+    assert (len(answers), len(asked)) == (2, 8)
 
 
 def test_a_bug_in_a_worker_is_a_bug() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import itertools
 import json
 import os
@@ -123,9 +124,9 @@ def test_each_line_belongs_to_one_page(folder: Path, data: bytes, cuts: list[int
     count = 0
     for start, stop in itertools.pairwise(bounds):
         page = FilePage(str(path), start, stop, 10_000)
-        for line in page.lines():
-            assert isinstance(line.raw, bytes)
-            found.append((start + line.start, line.raw))
+        for _, begun, raw in page.lines():
+            assert isinstance(raw, bytes)
+            found.append((start + begun, raw))
         count += page.count
     expected, at = [], 0
     for line in data.split(b"\n"):
@@ -149,6 +150,17 @@ def test_a_line_that_spans_pages(folder: Path) -> None:
         expected, bad, _ = whole(path, max_line=6000)
         assert found.rows() == expected
         assert found.bad == bad == [(4, b"", "line_too_long")]
+
+
+def test_a_first_line_that_is_too_long_behind_a_mark(folder: Path) -> None:
+    """The size and digest of what is refused are those of all its bytes, the mark included."""
+    path = folder / "marked.jsonl"
+    path.write_bytes(BOM + b"x" * 5000 + b'\n{"a":1}\n')
+    page = FilePage(str(path), 0, 1000, 2000)
+    ((number, _, refused),) = page.lines()
+    assert number == 1 and not isinstance(refused, bytes)
+    digest = hashlib.sha256(path.read_bytes()[:5004]).hexdigest()
+    assert "5004 bytes" in refused.detail and digest in refused.detail
 
 
 @pytest.mark.parametrize("kind", ["gz", "json", "limit", "fifo", "several"])
@@ -266,7 +278,7 @@ def test_lines_are_written_as_emit_writes_them(
 ) -> None:
     """The short ways of pass 2 give the bytes of `emit(read(...))`, kept rows and rejects alike."""
     stamp = Stamp(source_field="a" if by_field else "", run="r")
-    held = [Line(number, 0, line.rstrip(b" \t\r")) for number, line in enumerate(lines, 1)]
+    held: list[Line] = [(number, 0, line.rstrip(b" \t\r")) for number, line in enumerate(lines, 1)]
     page = LinesPage(held, len(held))
     found = looked(page)
     gone = data.draw(st.sets(st.integers(0, len(lines) - 1)))
@@ -276,7 +288,7 @@ def test_lines_are_written_as_emit_writes_them(
     drops = [Drop(row, "exact", "why", "id") for row in sorted(gone)]
     sheet = Sheet(leaf, bytes(found.forms), drops, True)
     made = written(sheet, Settings(stamp=stamp, stage="s"))
-    rows = [read(line.raw, "f.jsonl", 1, stamp.provenance) for line in held]  # type: ignore[arg-type]
+    rows = [read(line.rstrip(b" \t\r"), "f.jsonl", 1, stamp.provenance) for line in lines]
     expected = [emit(row) for number, row in enumerate(rows) if number not in gone]
     assert made.lines == b"".join(line + b"\n" for line in expected)
     assert (made.rows, made.reasons.total()) == (len(expected), len(gone))

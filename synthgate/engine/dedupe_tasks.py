@@ -234,7 +234,7 @@ def judge(item: tuple[int, list[Picked]], united: United, settings: Settings) ->
     gone: list[tuple[int, int, int, float]] = []
     for first, last in groups.spans(inside, end - begin, _TASK):
         numbers = np.sort(united.rows[begin + first : begin + last]).tolist()
-        held = [Line(at, 0, lines.pop(row)) for at, row in enumerate(numbers, 1)]
+        held: list[Line] = [(at, 0, lines.pop(row)) for at, row in enumerate(numbers, 1)]
         order = sorted(range(len(numbers)), key=lambda at: (-worth.get(numbers[at], 0.0), at))
         for each in judged(Group(LinesPage(held, len(held)), order), settings):
             row, survivor = numbers[order[each.row]], numbers[order[each.survivor]]

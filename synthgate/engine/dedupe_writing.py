@@ -39,7 +39,7 @@ def name(item: Item, named: Array, _shares: int, settings: Settings) -> tuple[No
     """Return ids and places of the rows of a part that others repeat."""
     number, split, here, first = item
     places = inside(named, first, len(here.known))
-    held = [Line(0, 0, raw) for raw in lines_of(split, here, places.tolist())]
+    held: list[Line] = [(0, 0, raw) for raw in lines_of(split, here, places.tolist())]
     ids = identified(LinesPage(held, len(held)), settings.stamp.provenance)
     begins = np.cumsum([0, *(leaf.rows for leaf in here.leaves)])
     leaves: Array = np.searchsorted(begins, places, side="right") - 1

@@ -118,9 +118,9 @@ def gathered(
     for last, raw in lines:
         at = last - before
         if isinstance(raw, BadLine):
-            held.append(Line(at, 0, Bad(at, b"", raw.reason, raw.detail, raw.column)))
+            held.append((at, 0, Bad(at, b"", raw.reason, raw.detail, raw.column)))
             continue
-        held.append(Line(at, 0, raw))
+        held.append((at, 0, raw))
         held_bytes += len(raw)
         if held_bytes >= size:
             yield LinesPage(held, at, before, name=name)

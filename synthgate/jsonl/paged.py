@@ -184,7 +184,7 @@ class FilePages:
                     continue
                 row += 1
                 if row == sought:
-                    yield Line(row + 1, 0, raw)
+                    yield row + 1, 0, raw
                     sought = next(wanted, None)
 
     # --- the pages of one pass ------------------------------------------------------------

@@ -86,7 +86,7 @@ def _changed(leaf: Leaf) -> InputError:
 
 
 def _joined(lines: list[bytes]) -> bytes:
-    return b"\n".join(lines) + b"\n" if lines else b""
+    return b"\n".join([*lines, b""])
 
 
 def name(page: Page, settings: Settings) -> list[str]:
@@ -102,5 +102,6 @@ class Ids:
 
     def of(self, row: int) -> str:
         """Return the id of one of them."""
-        at = 32 * int(self._rows.searchsorted(row))
+        same_kind = self._rows.dtype.type(row)  # of another kind, all of them would be copied first
+        at = 32 * int(self._rows.searchsorted(same_kind))
         return self._ids[at : at + 32].hex()

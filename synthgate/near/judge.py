@@ -156,11 +156,8 @@ class _Bench:
         ranks = np.empty_like(self._order)
         ranks[self._order] = np.arange(len(ranks))
         for part in sliced(page, _ROWS):
-            texts = [
-                side
-                for value in looked(part).values
-                for side in sides(shape.prompt(value), shape.response(value), settings.on)
-            ]
+            values = looked(part).values
+            texts = sides(((shape.prompt(v), shape.response(v)) for v in values), settings.on)
             found = shingled(texts, step, marked=settings.marked)
             bands, (owners, keys) = sought(found, settings)
             own, ranks = ranks[: len(texts) // step], ranks[len(texts) // step :]

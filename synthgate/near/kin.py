@@ -80,7 +80,7 @@ def kin(texts: Iterable[Texts], threshold: float) -> Kin:
     digests, written = array("Q"), bytearray()
     found = Kin(threshold, None, None)
     for batch in _batches(texts):
-        folded = [side for pair in batch for side in sides(*pair, "both")]
+        folded = sides(batch, "both")
         for at in range(0, len(folded), 2):
             whole = b"\0".join(folded[at : at + 2])
             digests.append(int.from_bytes(sha256(whole).digest()[:8], "little"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from array import array
+from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -20,7 +21,7 @@ from synthgate.near.against import Overlap
 from synthgate.near.settings import DEFAULT_REACH, Settings
 from synthgate.near.shingles import Shingled, shingled
 from synthgate.rows import Value
-from synthgate.text import folded
+from synthgate.text import folded_all
 
 Array = Any
 Texts = tuple[str | None, str | None]
@@ -63,7 +64,7 @@ def scan(page: Page, settings: Settings) -> Scanned:
     found = looked(page)
     shape = settings.shape
     texts = [(shape.prompt(value), shape.response(value)) for value in found.values]
-    both = [(folded(prompt or ""), folded(response or "")) for prompt, response in texts]
+    both = _pairs(texts)
     compared = [side for pair in both for side in _sides(pair, settings.on)]
     keys, short = None, _NO_KEYS
     overlaps: dict[int, Overlap] = {}
@@ -117,9 +118,10 @@ def _faults(found: Looked, texts: list[Texts], settings: Settings) -> list[int]:
 
 def _tells(value: Value, raw: bytes) -> bool:
     """Tell whether a row may say how it ended (finish_reason, doneReason, ...): most cannot."""
-    if all(type(inner) is str for inner in value.values()):
-        return any("eason" in key for key in value)
-    return b"eason" in raw
+    for inner in value.values():
+        if type(inner) is not str:
+            return b"eason" in raw
+    return "eason" in "\n".join(value)
 
 
 def _worth(
@@ -134,9 +136,15 @@ def _worth(
     return np.array([float(n) if type(n) in (int, float) else -math.inf for n in found])
 
 
-def sides(prompt: str | None, response: str | None, on: str) -> list[bytes]:
-    """Return the normalised texts of a row that are compared."""
-    return list(_sides((folded(prompt or ""), folded(response or "")), on))
+def sides(texts: Iterable[Texts], on: str) -> list[bytes]:
+    """Return the normalised texts of rows that are compared, side by side."""
+    return [side for pair in _pairs(texts) for side in _sides(pair, on)]
+
+
+def _pairs(texts: Iterable[Texts]) -> list[tuple[bytes, bytes]]:
+    """Return the normalised prompt and response of each row."""
+    plain = folded_all([side or "" for each in texts for side in each])
+    return list(zip(plain[::2], plain[1::2], strict=True))
 
 
 def sought(

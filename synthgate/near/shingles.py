@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from synthgate.near.tokens import chained, mix, words
 SIZE = 3
 Array = Any
 _BLOCK = 200_000  # bytes of text
-_SALT = np.uint64(0xD6E8FEB86659FD93)
+_SALT = np.uint32(0xD6E8FEB8)
 
 
 @dataclass(frozen=True)
@@ -57,14 +58,10 @@ def shingled(texts: list[bytes], sides: int, *, marked: bool = True) -> Shingled
 
 def _blocks(texts: list[bytes], sides: int) -> Iterator[list[bytes]]:
     """Yield whole rows whose arrays stay in the cache: half the time of a page at once."""
-    start = size = 0
-    for end in range(sides, len(texts) + 1, sides):
-        size += sum(map(len, texts[end - sides : end]))
-        if size >= _BLOCK or end == len(texts):
-            yield texts[start:end]
-            start, size = end, 0
-    if not texts:
-        yield texts
+    ends = np.cumsum([len(text) for text in texts])[sides - 1 :: sides]
+    cuts = np.flatnonzero(np.diff(ends // _BLOCK)) + 1
+    for start, end in pairwise([0, *(cuts * sides).tolist(), len(texts)]):
+        yield texts[start:end]
 
 
 def _sizes(counts: Array) -> Array:
@@ -83,15 +80,15 @@ def _shingled(texts: list[bytes], sides: int, marked: bool) -> Shingled:
     one, two = starts[counts == 1], starts[counts == 2]
     grams[one] = mix(hashes[one] + np.uint64(1))
     grams[two] = mix(mix(hashes[two] + np.uint64(2)) + hashes[two + 1])
-    if sides > 1:  # the same words say something else as a prompt than as a response
-        grams ^= np.repeat(np.arange(len(counts)) % sides, counts).astype(np.uint64) * _SALT
     valid = np.ones(len(hashes), dtype=bool)
     valid[ends[counts > 0] - 1] = False  # no 3-gram begins with the last two words of a side
     valid[ends[counts > 1] - 2] = False
     valid[one] = valid[two] = True
-    return Shingled(
-        (grams[valid] >> np.uint64(32)).astype(np.uint32), _sizes(counts).cumsum(), hashes, counts
-    )
+    shingles, sizes = (grams[valid] >> np.uint64(32)).astype(np.uint32), _sizes(counts)
+    if sides > 1:  # the same words say something else as a prompt than as a response
+        salts = np.arange(len(counts), dtype=np.uint32) % np.uint32(sides) * _SALT
+        shingles ^= np.repeat(salts, sizes)
+    return Shingled(shingles, sizes.cumsum(), hashes, counts)
 
 
 def _worded(texts: list[bytes], hashes: Array, counts: Array) -> tuple[Array, Array]:

@@ -37,34 +37,33 @@ class Similar:
             sizes = self._sizes[one], self._sizes[other]
             possible = np.minimum(*sizes) >= least * np.maximum(*sizes)
             found[~possible] = 0.0
-            left = np.flatnonzero(found)
-            shared = self._shared(one[left], other[left])
-            together = sizes[0][left] + sizes[1][left] - shared
-            found[left] = np.minimum(
-                found[left], np.where(together, shared / np.maximum(together, 1), 1.0)
-            )
+            together = sizes[0] + sizes[1]
+            left = np.flatnonzero((found > 0) & (together > 0))
+            if len(left):
+                shared = self._shared(one[left], other[left])
+                found[left] = np.minimum(found[left], shared / (together[left] - shared))
         return found
 
     def _shared(self, one: Array, other: Array) -> Array:
-        """Return how many shingles pairs of sides have in common, the smaller looked up."""
-        swap = self._sizes[one] > self._sizes[other]
-        small, large = np.where(swap, other, one), np.where(swap, one, other)
-        sizes = self._sizes[small]
+        """Return how many shingles pairs of sides have in common."""
+        sizes = self._sizes[other]
         parts = [np.zeros(0, dtype=np.int64)]
         at, ends = 0, np.cumsum(sizes)
-        while at < len(small):
+        while at < len(one):
             done = ends[at - 1] if at else 0
             stop = max(at + 1, int(np.searchsorted(ends, done + _BLOCK, side="right")))
-            parts.append(self._counted(small[at:stop], large[at:stop], sizes[at:stop]))
+            parts.append(self._counted(one[at:stop], other[at:stop], sizes[at:stop]))
             at = stop
         return np.concatenate(parts)
 
-    def _counted(self, small: Array, large: Array, sizes: Array) -> Array:
-        pairs = np.repeat(np.arange(len(small)), sizes)
+    def _counted(self, one: Array, other: Array, sizes: Array) -> Array:
+        """Look the shingles of `other` up in those of `one`, which is mostly the same for many."""
+        pairs = np.repeat(np.arange(len(one)), sizes)
         inside = np.arange(len(pairs)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-        starts = (self._ends - self._sizes)[small]
-        sought = self._sets[starts[pairs] + inside] & np.uint64(0xFFFFFFFF)
-        sought |= large[pairs].astype(np.uint64) << _SHINGLE
-        at = np.searchsorted(self._sets, sought)
-        at[at == len(self._sets)] = 0
-        return np.bincount(pairs[self._sets[at] == sought], minlength=len(small))
+        sought = self._sets[(self._ends[other] - sizes)[pairs] + inside] & np.uint64(0xFFFFFFFF)
+        sought |= one[pairs].astype(np.uint64) << _SHINGLE
+        first, last = one.min(), one.max()
+        among = self._sets[self._ends[first] - self._sizes[first] : self._ends[last]]
+        at = np.searchsorted(among, sought)
+        at[at == len(among)] = 0
+        return np.bincount(pairs[among[at] == sought], minlength=len(one))

@@ -25,6 +25,7 @@ _SPACELESS = (
     (0x31A0, 0x4DBF), (0x4E00, 0x9FFF), (0xA980, 0xA9FF), (0xAA60, 0xAA7F), (0xF900, 0xFAFF),
     (0xFF66, 0xFF9F), (0x16FE0, 0x18DFF), (0x1AFF0, 0x1B2FF), (0x20000, 0x3FFFF),
 )  # fmt: skip
+_ASCII = bytes(range(128))
 _SEQUENCE = re.compile(rb"[\xc2-\xf4][\x80-\xbf]+")
 _MANY = 0.05  # of a text's bytes; fewer characters are replaced faster one by one
 _LONG = 64  # bytes; a longer word is hashed by blake2b
@@ -92,7 +93,8 @@ def words(texts: list[bytes], *, marked: bool = True) -> tuple[Array, Array]:
     begins |= alone
     ends |= alone
     starts = np.flatnonzero(begins)
-    lengths = np.flatnonzero(ends) + 1 - starts
+    lengths = np.flatnonzero(ends) - starts
+    lengths += 1
     breaks = np.flatnonzero(np.frombuffer(data, dtype=np.uint8) == 10)
     bounds = np.searchsorted(starts, np.concatenate(([0], breaks, [len(data)])))
     hashes = _hashed(data, starts, lengths)
@@ -103,7 +105,7 @@ def parted(text: bytes) -> bytes:
     """Return a normalised text with blanks where words of scripts without blanks end."""
     if text.isascii():
         return text
-    beyond = _SEQUENCE.findall(text)
+    beyond = _SEQUENCE.findall(text.translate(None, _ASCII))
     if len(beyond) > _MANY * len(text):
         return text.decode("utf-8", "surrogatepass").translate(_SPREAD).encode("utf-8", "replace")
     for sequence in set(beyond):
@@ -116,16 +118,19 @@ def _hashed(data: bytes, starts: Array, lengths: Array) -> Array:
     """Hash each word, eight bytes at a step."""
     padded = np.frombuffer(data + bytes(8), dtype=np.uint8)
     eights = np.ndarray((len(data) + 1,), dtype="<u8", buffer=padded, strides=(1,))
-    found = (eights[starts] & _MASKS[np.minimum(lengths, 8)]) + lengths.astype(np.uint64)
+    found = eights[starts]
+    found &= _MASKS.take(lengths, mode="clip")
+    found += lengths.view(np.uint64)
     found = mix(found)
-    left = np.flatnonzero((lengths > 8) & (lengths <= _LONG))
+    long = np.flatnonzero(lengths > 8)
+    left = long[lengths[long] <= _LONG]
     for done in range(8, _LONG, 8):
         left = left[lengths[left] > done]
         if not left.size:
             break
         piece = eights[starts[left] + done] & _MASKS[np.minimum(lengths[left] - done, 8)]
         found[left] = mix(found[left] * _ODD[2] ^ piece)
-    for at in np.flatnonzero(lengths > _LONG).tolist():
+    for at in long[lengths[long] > _LONG].tolist():
         word = data[starts[at] : starts[at] + lengths[at]]
         found[at] = int.from_bytes(blake2b(word, digest_size=8).digest(), "little")
     return found
@@ -154,7 +159,8 @@ def chained(hashes: Array, size: int) -> Array:
     count = max(0, len(hashes) - size + 1)
     found = hashes[:count].copy()
     for step in range(1, size):
-        found = found * _ODD[2] + hashes[step : step + count]
+        found *= _ODD[2]
+        found += hashes[step : step + count]
     return mix(found)
 
 

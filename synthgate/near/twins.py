@@ -96,8 +96,7 @@ def twins(
     for start in range(0, len(first), _PAIRS):
         ones, others = first[start : start + _PAIRS], second[start : start + _PAIRS]
         rows = np.unique(np.concatenate([ones, others]))
-        texts = [side for pair in read(rows.tolist()) for side in sides(*pair, "both")]
-        known = shingled(texts, 2, marked=False)
+        known = shingled(sides(read(rows.tolist()), "both"), 2, marked=False)
         similar = Similar(known.shingles, np.diff(known.ends, prepend=0), 2)
         places = np.searchsorted(rows, ones), np.searchsorted(rows, others)
         found = similar.of(*places, threshold - _EVEN)

@@ -225,24 +225,24 @@ class Verdicts:
     def drops(self, first: int, count: int, named: Named) -> list[Drop]:
         """Return which rows of a page go, numbered from its first row."""
         gone = np.flatnonzero(~self.alive[first : first + count]).tolist()
-        found = (self.drop_of(first + row, named) for row in gone)
-        return [drop._replace(row=drop.row - first) for drop in found if drop]
+        return [Drop(row, *self._why(first + row, named)) for row in gone]
 
     def drop_of(self, row: int, named: Named) -> Drop | None:
-        """Return why a row goes; `named` gives the id and the place of a survivor."""
-        if self.alive[row]:
-            return None
+        """Return why a row goes, None if it stays; `named` gives id and place of a survivor."""
+        return None if self.alive[row] else Drop(row, *self._why(row, named))
+
+    def _why(self, row: int, named: Named) -> tuple[str, str, str]:
+        """Return (reason, detail, id of the survivor) of a row that goes."""
         if row in self._excluded:
-            return Drop(row, "excluded", self._excluded[row])
+            return "excluded", self._excluded[row], ""
         if fault := REASONS[self._faults[row]]:
-            return Drop(row, fault)
+            return fault, "", ""
         if row in self._overlaps:
             found = self._overlaps[row]
-            return Drop(row, "contaminated", found.words(), found.id)
+            return "contaminated", found.words(), found.id
         survivor, place = named(int(self._survivors[row]))
         reason, similarity = self._reasons[row], float(self._similarities[row])
-        detail = _DETAILS[reason].format(place=place, similarity=similarity)
-        return Drop(row, WHY[reason], detail, survivor)
+        return WHY[reason], _DETAILS[reason].format(place=place, similarity=similarity), survivor
 
 
 Named = Callable[[int], tuple[str, str]]
