@@ -20,7 +20,7 @@ from synthgate.provenance import Stamp, read
 from synthgate.rows import Row
 from synthgate.stages.dedupe import dedupe
 from synthgate.text import folded, folded_all, normalise
-from tests.conftest import synthgate
+from tests.conftest import in_shell, synthgate
 
 WORDS = ["red", "blue", "green", "grey", "black", "white", "brown", "pink", "gold", "teal"]
 Near = dict[str, tuple[str, str]]
@@ -210,6 +210,28 @@ def test_keep_is_one_of_three(tmp_path: Path, keep: str) -> None:
     (tmp_path / "in.jsonl").write_text('{"text":"a"}\n')
     done = synthgate("dedupe", tmp_path / "in.jsonl", "--keep", keep)
     assert done.code == 2 and "first, longest or best:FIELD" in done.err
+
+
+def test_keep_best_of_a_number_that_no_row_has(tmp_path: Path) -> None:
+    """A field that is spelt wrong would keep any row: 2, and nothing is written."""
+    (tmp_path / "in.jsonl").write_text('{"text":"a","score":1}\n{"text":"b","score":"2"}\n')
+    done = synthgate("dedupe", "in.jsonl", "--keep", "best:scroe", "-o", "o.jsonl", cwd=tmp_path)
+    assert done.code == 2 and "--keep best:scroe: no row has a number there" in done.err
+    assert not (tmp_path / "o.jsonl").exists()
+    (tmp_path / "none.jsonl").touch()
+    for name, field in (("in", "score"), ("none", "x")):
+        done = synthgate("dedupe", f"{name}.jsonl", "--keep", f"best:{field}", cwd=tmp_path)
+        assert done.code == 0, done.err
+
+
+def test_no_room_for_a_copy_of_stdin(tmp_path: Path) -> None:
+    """What can be read only once is copied; where that fails the user's rows are not to blame."""
+    script = (
+        'ulimit -f 64; seq 9999 | sed \'s/.*/{"text":"number &"}/\' | synthgate dedupe - -o o.jsonl'
+    )
+    done = in_shell(tmp_path, script)
+    assert done.code == 2 and "no room for a copy of the input: " in done.err
+    assert not (tmp_path / "o.jsonl").exists()
 
 
 def test_caps() -> None:

@@ -25,7 +25,7 @@ from synthgate.near.scan import scan as scanned_of
 from synthgate.near.settings import Settings
 from synthgate.near.survey import Survey, survey
 from synthgate.rejects import bad_line
-from synthgate.stages.dedupe import WHY, Verdicts, capped
+from synthgate.stages.dedupe import WHY, Verdicts, capped, refuse_unworthy
 
 Array = Any
 Pairs = tuple[Array, Array]
@@ -254,6 +254,7 @@ def resolve(
     """Decide which rows go: repeats of rows that go themselves, caps; what each part loses."""
     standing, equal, near, starts = task
     known = _whole(standing)
+    refuse_unworthy(known.worth, policy)
     verdicts = Verdicts(known)
     for pairs in equal:
         verdicts.drop("exact", *pairs)

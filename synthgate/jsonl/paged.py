@@ -16,7 +16,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import IO
 
-from synthgate.errors import InputError
+from synthgate.errors import InputError, OutputError
 from synthgate.jsonl.leaves import Found, Leaf, gathered
 from synthgate.jsonl.lines import numbered
 from synthgate.jsonl.pages import FilePage, Line, LinesPage, Page, PickedPage, looked
@@ -247,8 +247,15 @@ def _spooled(path: str) -> IO[bytes]:
     try:
         with open_raw(path) as raw:
             while block := raw.read(CHUNK):
-                copy.write(block)
-        copy.flush()
+                _kept(copy, block)
     except OSError as error:
         raise InputError(f"{path}: {why(error)}") from None
     return copy
+
+
+def _kept(copy: IO[bytes], block: bytes) -> None:
+    try:
+        copy.write(block)
+        copy.flush()
+    except OSError as error:
+        raise OutputError(f"no room for a copy of the input: {why(error)}") from None

@@ -108,11 +108,18 @@ def _kept_by(keep: str) -> tuple[str, str]:
     return kind, field
 
 
+def refuse_unworthy(worth: Array, policy: DedupePolicy) -> None:
+    """Raise `UsageError` where no row has the number by which rows are to be preferred."""
+    if _kept_by(policy.keep)[0] == "best" and len(worth) and np.isneginf(worth).all():
+        raise UsageError(f"--keep {policy.keep}: no row has a number there")
+
+
 def decide(
     pages: Pages, policy: DedupePolicy, pool: Pool, barred: Barred | None = None
 ) -> Verdicts:
     """Return why which rows go; the pages are read once, and rows that share keys once more."""
     known = survey(pool.map("scan", pages.first()), pages.took, barred)
+    refuse_unworthy(known.worth, policy)
     ranks = _ranks(known, _kept_by(policy.keep)[0])
     verdicts = Verdicts(known)
     alive = verdicts.alive
