@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from synthgate.cli.blend_proof import Ids
-from synthgate.cli.sides import Names, Numbers, Side
+from synthgate.cli.sides import Numbers, Side, columns
 from synthgate.errors import BadLine, InputError
 from synthgate.jsonl import Recall, Source
 from synthgate.provenance import Stamp
@@ -94,7 +94,7 @@ def test_a_side_of_a_blend_is_small(tmp_path: Path) -> None:
     """What a blend holds of a row while it reads is at most 30 bytes, whatever the row's length."""
     path = write_rows(tmp_path / "x.jsonl", [{"n": n, "text": "x" * 500} for n in range(20_000)])
     source = Source([str(path)], STAMP, ignore, again=True)
-    side = Side(source, 0, Names(("",)))
+    side = Side(source, 0, columns("")[0], columns("")[0])
     rows = iter(source)
     side.add(next(rows), (None, None))
     tracemalloc.start()

@@ -258,7 +258,7 @@ IN_TABLES = (
     (f'{TABLE}require = "any"', ":3:1: verify.check.1.require: unknown key"),
     ("[[verify.check]]\ncheck = 3", ":2:1: verify.check.1.check: input should be a valid str"),
     ('[verify]\ncheck = ["a", {check = "b", math = 1}]', ":2:1: verify.check.2.math: "),
-    ('[verify.check]\ncheck = "a"', ":1:1: verify.check: input should be a valid tuple"),
+    ('[verify.check]\ncheck = "a"', ':1:1: verify.check: input should be a list, as in ["..."]'),
 )
 
 

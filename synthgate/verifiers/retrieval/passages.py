@@ -7,6 +7,7 @@ index of bm25s) and 300 bytes around it. Nothing is written anywhere.
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
@@ -139,6 +140,8 @@ class Corpus:
 def _indexed(bags: list[list[int]], vocabulary: dict[str, int]) -> Any:
     import bm25s
 
+    # It logs each step, and that comes to stderr where another library has set logging up.
+    logging.getLogger("bm25s").setLevel(logging.WARNING)
     vocabulary.setdefault("", len(vocabulary))
     index = bm25s.BM25()
     index.index((bags, vocabulary), show_progress=False)
