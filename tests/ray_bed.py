@@ -79,15 +79,15 @@ class Bed:
             said += line
         return said
 
-    def tasks(self) -> set[str]:
-        """Return the names of the tasks that run now: Ray gives their names to processes."""
+    def tasks(self) -> dict[str, int]:
+        """Return the tasks that run now, {name: a process}: Ray gives their names to processes."""
         sessions = {node.pid for node in self.nodes}
-        names = set()
+        names = {}
         for place in Path("/proc").glob("[0-9]*/cmdline"):
             with contextlib.suppress(OSError):
                 name = place.read_bytes().rstrip(b"\0")
                 if name.startswith(b"ray::") and os.getsid(int(place.parent.name)) in sessions:
-                    names.add(name.removeprefix(b"ray::").decode())
+                    names[name.removeprefix(b"ray::").decode()] = int(place.parent.name)
         return names
 
     def kill(self, number: int) -> None:
