@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from typing import TYPE_CHECKING
 
@@ -52,9 +51,10 @@ def check(io: Session, path: str, ids: Ids, allowed: str = "") -> None:
 
     Where signers are `allowed` (a file of OpenSSH), one of them must have signed it.
     """
-    found = _read(io, path)
+    data = _read(io, path)
     if allowed:
-        _signed(io, path, allowed)
+        _signed(io, path, data, allowed)
+    found = _parsed(path, data)
     if found.get("verdict") != "PASS":
         raise Stale(f"{path}: does not say PASS")
     count = len(ids)
@@ -65,12 +65,10 @@ def check(io: Session, path: str, ids: Ids, allowed: str = "") -> None:
         )
 
 
-def _signed(io: Session, path: str, allowed: str) -> None:
+def _signed(io: Session, path: str, data: bytes, allowed: str) -> None:
     from synthgate.signing import signer
 
-    signature, data = f"{path}.sig", read_file(path)
-    if io.consulted[-1].sha256 != hashlib.sha256(data).hexdigest():
-        raise Stale(f"{path}: changed while it was being read")
+    signature = f"{path}.sig"
     if not os.path.exists(signature):
         raise Stale(f"{signature}: is missing: audit gate --sign KEY makes one")
     try:
@@ -80,10 +78,15 @@ def _signed(io: Session, path: str, allowed: str) -> None:
     io.note(f"{path}: signed by {name}")
 
 
-def _read(io: Session, path: str) -> Value:
+def _read(io: Session, path: str) -> bytes:
     try:
-        return parse(io.text(path, "certificate").encode())
-    except BadLine as error:
-        raise Stale(f"{path}: is not a certificate: {error}") from None
+        return io.text(path, "certificate").encode()
     except InputError as error:
         raise Stale(f"{error}: no certificate, no proof") from None
+
+
+def _parsed(path: str, data: bytes) -> Value:
+    try:
+        return parse(data)
+    except BadLine as error:
+        raise Stale(f"{path}: is not a certificate: {error}") from None

@@ -100,7 +100,12 @@ def _refuse(policy: GeneratePolicy) -> None:
     _extra(policy.extra_body)
 
 
-_OF = {"command": "generator", "weights": "generator", "principles": "strategy", "gaps": "strategy"}
+_OF = {  # option: what chooses who heeds it, and whom
+    "command": ("generator", "command"),
+    "weights": ("generator", "local"),
+    "principles": ("strategy", "critique"),
+    "gaps": ("strategy", "gaps"),
+}
 
 
 def _refuse_unheeded(policy: GeneratePolicy, stated: frozenset[str]) -> None:
@@ -110,10 +115,9 @@ def _refuse_unheeded(policy: GeneratePolicy, stated: frozenset[str]) -> None:
     """
     from synthgate.errors import UsageError
 
-    of = {"weights": "local", "principles": "critique"}
-    for name, choice in _OF.items():
+    for name, (choice, value) in _OF.items():
         if getattr(policy, name) and choice not in stated:
-            raise UsageError(f"--{name} is for --{choice} {of.get(name, name)}: add it")
+            raise UsageError(f"--{name} is for --{choice} {value}: add it")
 
 
 def _extra(text: str) -> None:

@@ -65,7 +65,7 @@ def probe(at):
         try:
             if attempt(at):
                 out.append(attempt.__name__)
-        except BaseException:
+        except BaseException:  # whatever it raises, the attempt did not get through
             pass
     return out
 """
