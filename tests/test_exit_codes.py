@@ -352,19 +352,33 @@ def test_a_signal_cleans_up_and_ends_with_its_code(
     assert sorted(os.listdir(tmp_path)) == before
 
 
-def test_a_signal_waits_for_an_import(tmp_path: Path) -> None:
-    """A module is loaded whole before a signal is heard: the cleanups may need it."""
-    (tmp_path / "late.py").write_text("import os\nos.kill(os.getpid(), 15)\nWHOLE = True\n")
+@pytest.mark.parametrize(
+    ("late", "whole"),
+    [("import late", b"True"), ("from package import late", b"True"), ("import outer", b"all")],
+)
+def test_a_signal_waits_for_an_import_and_no_longer(
+    tmp_path: Path, late: str, whole: bytes
+) -> None:
+    """A module is loaded whole before a signal is heard, as the cleanups may need it.
+
+    Then it is heard at once, even where the run has nothing left to do.
+    """
+    module = "import os, sys\nos.kill(os.getpid(), 15)\nimport colorsys\nsys.whole = True\n"
+    (tmp_path / "package").mkdir()
+    (tmp_path / "package" / "__init__.py").write_text("")
+    (tmp_path / "outer.py").write_text("import late, sys\nassert sys.whole\nsys.whole = 'all'\n")
+    for folder in (tmp_path, tmp_path / "package"):
+        (folder / "late.py").write_text(module)
     (tmp_path / "run.py").write_text(
-        "import time\nfrom synthgate.cli.process import cleaning_up\n"
+        "import sys\nfrom synthgate.cli.process import cleaning_up\n"
         "from synthgate.errors import Terminated\n"
-        "try:\n with cleaning_up():\n  import late\n  time.sleep(60)\n"
-        "except Terminated:\n print(late.WHOLE)\n"
+        f"try:\n with cleaning_up():\n  {late}\n  print('not heard')\n"
+        "except Terminated:\n print(sys.whole, sys.getprofile())\n"
     )
     done = subprocess.run(
         [sys.executable, "run.py"], cwd=tmp_path, capture_output=True, check=False, timeout=50
     )
-    assert (done.stdout, done.stderr) == (b"True\n", b"")
+    assert (done.stdout, done.stderr) == (whole + b" None\n", b"")
 
 
 def test_a_signal_that_is_ignored_stays_ignored(tmp_path: Path) -> None:

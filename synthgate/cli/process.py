@@ -47,7 +47,6 @@ def refuse_unknown(prefix: str, known: Iterable[str]) -> None:
 
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_SOON = 0.005  # seconds
 _IMPORTS = "<frozen importlib._bootstrap>"  # the file of the frames that load modules
 
 
@@ -86,18 +85,29 @@ def _handle(handlers: Mapping[signal.Signals, Any]) -> None:
 
 
 def _terminate(signum: int, frame: FrameType | None) -> None:
-    """Raise, but not in the middle of an import: a half-loaded module would meet the cleanups."""
-    if not _loading(frame):
+    """Raise, but not in the middle of an import: a half-loaded module would meet the cleanups.
+
+    It is raised where the import ends, and not some moments later: by then the run may be over.
+    """
+    loading = _outermost_import(frame)
+    if loading is None:
         raise Terminated(signum)
-    again = threading.Timer(_SOON, os.kill, (os.getpid(), signum))
-    again.daemon = True
-    again.start()
+
+    def raise_after(ended: FrameType, event: str, _: object) -> None:
+        if ended is loading and event == "return":
+            sys.setprofile(None)
+            raise Terminated(signum)
+
+    sys.setprofile(raise_after)
 
 
-def _loading(frame: FrameType | None) -> bool:
-    while frame is not None and frame.f_code.co_filename != _IMPORTS:
+def _outermost_import(frame: FrameType | None) -> FrameType | None:
+    found = None
+    while frame is not None:
+        if frame.f_code.co_filename == _IMPORTS:
+            found = frame
         frame = frame.f_back
-    return frame is not None
+    return found
 
 
 def flush(code: int) -> int:
