@@ -381,6 +381,47 @@ def test_a_signal_waits_for_an_import_and_no_longer(
     assert (done.stdout, done.stderr) == (whole + b" None\n", b"")
 
 
+LOSING = """
+import os, sys
+from synthgate.cli import app, common
+from synthgate.errors import Terminated
+before, asked = common.{where}, []
+def losing(*given, **named):
+    if asked:
+        os._exit(9)
+    asked.append(True)
+    try:
+        os.kill(os.getpid(), 15)
+    except Terminated:
+        pass
+    return before(*given, **named)
+common.{where} = losing
+sys.exit(app.invoke(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("where", "argv"),
+    [
+        ("emit", "scan rows.jsonl --real rows.jsonl"),  # while rows are written
+        ("conserve", "dedupe rows.jsonl"),  # when all is written, but nothing can be seen yet
+        ("read_file", "audit gate rows.jsonl --plan none.json --labels none.jsonl"),  # a refusal
+    ],
+)
+def test_a_signal_that_a_library_drops_is_heard_all_the_same(
+    tmp_path: Path, where: str, argv: str
+) -> None:
+    """msgspec swallows what is raised where it hashes a type: the run went on as if unasked."""
+    rows(tmp_path, 3)
+    code = LOSING.format(where=where)
+    done = subprocess.run(
+        [sys.executable, "-c", code, *argv.split(), "-o", "out.jsonl", "--summary", "s", "-q"],
+        cwd=tmp_path, capture_output=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (143, b"")
+    assert not {"out.jsonl", "s"} & set(os.listdir(tmp_path))
+
+
 def test_a_signal_that_is_ignored_stays_ignored(tmp_path: Path) -> None:
     """Under `nohup` a hangup does not end a run: whoever started it has the say."""
     code = f"trap '' HUP; exec {TOOL} dedupe - -o out.jsonl -q"

@@ -18,6 +18,7 @@ from typing import Any
 from synthgate import config
 from synthgate.cli.again import Again, glance, refuse_line
 from synthgate.cli.options import Command, Streams
+from synthgate.cli.process import heed
 from synthgate.cli.progress import Progress
 from synthgate.cli.record import conserve, document, files_named, headline, run_folder, slot
 from synthgate.cli.settings import Options, declared, decoded
@@ -202,6 +203,7 @@ class Session(contextlib.ExitStack):
         """Write every kept row to the output and every other one to the rejects."""
         write = self.sinks["output"].write
         for decision in decisions:
+            heed()
             if decision.reason:
                 self.reject(decision)
             else:
@@ -210,6 +212,7 @@ class Session(contextlib.ExitStack):
 
     def write(self, lines: bytes, rows: int, rejects: bytes, reasons: Counter[str]) -> None:
         """Write the lines of many rows, and of rejects, which are counted by their reasons."""
+        heed()
         self.sinks["output"].write_lines(lines, rows)
         self.manifest.rows_out = self.sinks["output"].rows
         self.manifest.rejects.update(reasons)
@@ -296,5 +299,6 @@ class Session(contextlib.ExitStack):
         for sink in self._records:
             sink.write(record)
             sink.complete()
+        heed()
         for each in (*flowing.values(), *self._records):
             each.commit()

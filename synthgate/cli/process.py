@@ -48,6 +48,7 @@ def refuse_unknown(prefix: str, known: Iterable[str]) -> None:
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _IMPORTS = "<frozen importlib._bootstrap>"  # the file of the frames that load modules
+_heard: list[int] = []
 
 
 def exit_at_once() -> None:
@@ -70,11 +71,23 @@ def cleaning_up() -> Iterator[None]:
         yield
         return
     before = {each: signal.getsignal(each) for each in _SIGNALS}
+    _heard.clear()
     _handle(dict.fromkeys(_SIGNALS, _terminate))
     try:
         yield
     finally:
         _handle(before)
+        heed()
+
+
+def heed() -> None:
+    """Raise a signal once more that was heard, but lost on its way here.
+
+    It may have been raised below a library that drops what it does not expect: msgspec does so
+    where it hashes a type.
+    """
+    if _heard:
+        raise Terminated(_heard.pop())
 
 
 def _handle(handlers: Mapping[signal.Signals, Any]) -> None:
@@ -89,6 +102,7 @@ def _terminate(signum: int, frame: FrameType | None) -> None:
 
     It is raised where the import ends, and not some moments later: by then the run may be over.
     """
+    _heard.append(signum)
     loading = _outermost_import(frame)
     if loading is None:
         raise Terminated(signum)
