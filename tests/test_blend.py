@@ -368,6 +368,34 @@ def test_a_certificate_of_an_allowed_signer(here: Path, capfd: pytest.CaptureFix
     assert blend("--real", "real.jsonl", *signed[-2:], "--unaudited", "x", "--force") == 2
 
 
+FLOOR = [
+    (("--min-pass", ".9"), {}, 0),
+    (("--min-pass", ".95"), {}, 6),
+    (("--confidence", ".95"), {}, 0),
+    (("--confidence", ".99"), {}, 6),
+    (("--min-pass", ".9"), {"gold": {"min_pass": 0.8}}, 6),  # the reviewers overlook half
+    (("--min-pass", ".9"), {"min_pass": None}, 6),
+    (("--min-pass", ".9"), {"min_pass": "0.99"}, 6),
+    (("--min-pass", ".9"), {"min_pass": 90}, 6),
+    ((), {"min_pass": None, "bound": None}, 0),
+    (("--min-pass", ".9", "--unaudited", "x"), None, 2),
+]
+
+
+@pytest.mark.parametrize(("asked", "changes", "code"), FLOOR)
+def test_a_certificate_shows_what_is_asked_for(
+    here: Path, asked: tuple[str, ...], changes: Any, code: int, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A PASS of a plan for less is none: what it shows, its planted rows counted, must do."""
+    shown = {"min_pass": 0.9, "confidence": 0.95, "gold": {}, "bound": "at most 5 times in 100"}
+    proof = ()
+    if changes is not None:
+        proof = ("--certificate", str(certify(here, here / "syn.jsonl", **shown | changes)))
+    assert blend("--real", "real.jsonl", *proof, *asked) == code
+    said = capfd.readouterr().err
+    assert ("cert.json: at most 5 times in 100" in said) == (code == 0 and "bound" not in changes)
+
+
 def test_a_mix_without_a_row_is_no_training_set(
     here: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -398,6 +398,20 @@ def test_stamped_rows_keep_what_earlier_stages_said(tmp_path: Path, each: Filter
                 assert shown[key] == old[key]
 
 
+@pytest.mark.parametrize("argv", ["scan --real", "report --real", "dedupe --against"])
+def test_rows_that_are_compared_with_themselves_are_named(tmp_path: Path, argv: str) -> None:
+    """Nothing is missing then and nothing is new: no comfort may be drawn from that."""
+    for name, lines in {"in": GOOD, "same": GOOD, "other": GOOD[1:]}.items():
+        (tmp_path / name).write_bytes(b"".join(line + b"\n" for line in lines))
+    words, option = argv.split()
+    for real, alike in {"in": True, "same": True, "other": False}.items():
+        done = synthgate(words, "in", option, real, "--summary", f"{real}.json", cwd=tmp_path)
+        assert done.code == 0
+        said = f"{real}: the same bytes as the input, compared with themselves"
+        assert (said in done.err) == alike
+        assert (said in json.loads((tmp_path / f"{real}.json").read_bytes())["notes"]) == alike
+
+
 def test_unknown_commands_and_options_end_with_2(capfd: pytest.CaptureFixture[str]) -> None:
     """A word that nobody knows is a usage error of one line that names the nearest."""
     for argv, near in (

@@ -110,7 +110,7 @@ class Guards:
                 raise Stale(
                     "the rows of our own models need an audit of their own: --own-certificate FILE"
                 )
-            blend_proof.check(self._io, own, self._own_ids, policy.allowed_signers)
+            blend_proof.check(self._io, own, self._own_ids, policy)
         if not len(self._ids):
             return
         if not path:
@@ -118,7 +118,7 @@ class Guards:
                 "no certificate shows that the synthetic rows were audited: --certificate FILE, "
                 "$SYNTHGATE_RUN_DIR/certificate.json, or --unaudited REASON"
             )
-        blend_proof.check(self._io, path, self._ids, policy.allowed_signers)
+        blend_proof.check(self._io, path, self._ids, policy)
 
     def warn(self, text: str) -> None:
         """Say that a guard is off, to those who asked for silence too."""

@@ -15,6 +15,7 @@ from synthgate.sample import set_digest
 
 if TYPE_CHECKING:
     from synthgate.cli.common import Session
+    from synthgate.config import BlendPolicy
 
 _ID = 32  # bytes
 
@@ -46,14 +47,15 @@ def default_certificate() -> str:
     return path if path and os.path.exists(path) else ""
 
 
-def check(io: Session, path: str, ids: Ids, allowed: str = "") -> None:
+def check(io: Session, path: str, ids: Ids, policy: BlendPolicy) -> None:
     """Raise `Stale` unless a certificate says PASS about these rows, no more and no fewer.
 
-    Where signers are `allowed` (a file of OpenSSH), one of them must have signed it.
+    It must show as much as the policy wants. Where signers are allowed (a file of OpenSSH), one of
+    them must have signed it.
     """
     data = _read(io, path)
-    if allowed:
-        _signed(io, path, data, allowed)
+    if policy.allowed_signers:
+        _signed(io, path, data, policy.allowed_signers)
     found = _parsed(path, data)
     if found.get("verdict") != "PASS":
         raise Stale(f"{path}: does not say PASS")
@@ -63,6 +65,21 @@ def check(io: Session, path: str, ids: Ids, allowed: str = "") -> None:
             f"{path}: is about other rows: it released {found.get('released')}, "
             f"these are {count}; blend what the gate wrote, all of it"
         )
+    for name, shown in _shown(found).items():
+        wanted = getattr(policy, name)
+        if wanted and not wanted <= shown <= 1:
+            flag = name.replace("_", "-")
+            raise Stale(f"{path}: shows {name} {shown:g}, and --{flag} {wanted:g} is asked for")
+    if said := found.get("bound"):
+        io.note(f"{path}: {said}")
+
+
+def _shown(found: Value) -> dict[str, float]:
+    """Return what a certificate proves; the share as its planted rows correct it."""
+    gold = found.get("gold")
+    share = gold.get("min_pass") if isinstance(gold, dict) and gold else found.get("min_pass")
+    shown = {"min_pass": share, "confidence": found.get("confidence")}
+    return {k: v if isinstance(v, int | float) else -1.0 for k, v in shown.items()}
 
 
 def _signed(io: Session, path: str, data: bytes, allowed: str) -> None:

@@ -40,8 +40,13 @@ def _refuse(policy: BlendPolicy) -> None:
     fraction = policy.real_fraction
     if policy.certificate and policy.unaudited:
         raise UsageError("--certificate and --unaudited contradict each other")
-    if policy.allowed_signers and policy.unaudited:
-        raise UsageError("--allowed-signers and --unaudited contradict each other")
+    wanted = {
+        "--allowed-signers": policy.allowed_signers,
+        "--min-pass": policy.min_pass,
+        "--confidence": policy.confidence,
+    }
+    for name in [name for name, asked in wanted.items() if asked and policy.unaudited]:
+        raise UsageError(f"{name} and --unaudited contradict each other")
     if policy.no_real and policy.real and fraction:
         raise UsageError("--no-real and --real contradict each other (unless --real-fraction 0)")
     if not policy.no_real and not policy.real:

@@ -282,11 +282,19 @@ class Session(contextlib.ExitStack):
             manifest.outputs += sink.streams(role)
         own_first = sorted(self.sources, key=lambda source: source.role in REFERENCES)
         manifest.inputs += [stream for source in own_first for stream in source.streams]
+        self._note_same(manifest.inputs)
         manifest.inputs += self.consulted
         manifest.seconds = time.monotonic() - self._started
         self._release(document(manifest), flowing)
         if not self.quiet:
             self.say(headline(manifest, self.headline, dry=self.options.dry_run))
+
+    def _note_same(self, streams: list[Stream]) -> None:
+        """Say where rows were compared with themselves: all is found there, and nothing narrows."""
+        own = {each.sha256 for each in streams if each.sha256 and each.role not in REFERENCES}
+        for each in streams:
+            if each.sha256 in own and each.role in ("against", "check"):
+                self.note(f"{each.path}: the same bytes as the input, compared with themselves")
 
     def _release(self, record: bytes, flowing: dict[str, Output]) -> None:
         """Make all outputs visible, once everything is on disk, and the record of the run."""

@@ -26,6 +26,8 @@ class BlendPolicy(Settings):
     exclude: Annotated[tuple[str, ...], Flag("exclusions, such as trace writes: what they name goes, and all made from it; repeatable", (), "FILE")] = ()
     certificate: Annotated[str, Flag("certificate of the audit [default: $SYNTHGATE_RUN_DIR/certificate.json]", (), "FILE")] = ""
     allowed_signers: Annotated[str, Flag("OpenSSH allowed_signers: CERTIFICATE.sig must be a signature of one of them", (), "FILE")] = ""
+    min_pass: Annotated[Share, Flag("share of right rows that a certificate must show at least; 0 takes any")] = 0.0
+    confidence: Annotated[float, Ge(0), Lt(1), Flag("confidence that a certificate must have at least; 0 takes any")] = 0.0
     unaudited: Annotated[str, Flag("blend without an audit, and record why", (), "REASON")] = ""
     no_real: Annotated[str, Flag("blend without real rows, and record why", (), "REASON")] = ""
     max_generation: Annotated[int, Ge(1), Flag("deepest generation of a synthetic row")] = 1
