@@ -125,9 +125,12 @@ class Session(contextlib.ExitStack):
 
     def records(self, path: str, role: str) -> Iterable[Row]:
         """Return the rows of a file that is only consulted, whatever their shape."""
+        self._refuse_stdin(path)
+        return iter(self.source([path], role=role))
+
+    def _refuse_stdin(self, path: str) -> None:
         if path == "-" and "-" in (self.options.inputs or ("-",)):
             raise UsageError("-: stdin holds the rows themselves; name a file for the others")
-        return iter(self.source([path], role=role))
 
     def reference(self, path: str, role: str) -> tuple[Iterable[Row], Shape]:
         """Return the rows of a file that is only consulted, and their own shape."""
@@ -142,7 +145,8 @@ class Session(contextlib.ExitStack):
 
     def text(self, path: str, role: str) -> str:
         """Return the text of a small file that is consulted; the manifest names it."""
-        data = read_file(path)
+        self._refuse_stdin(path)
+        data = read_file("/dev/stdin" if path == "-" else path)
         self.consulted.append(Stream(path, hashlib.sha256(data).hexdigest(), 0, role))
         return decoded(path, data)
 
