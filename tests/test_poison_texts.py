@@ -216,6 +216,20 @@ def test_no_text_makes_the_patterns_run_away(unit: str) -> None:
     assert seconds(100_000) < 60 * max(seconds(10_000), 1e-3)
 
 
+def test_much_base64_takes_no_more_than_its_share() -> None:
+    """Forty times the words take about forty times the steps; joined one by one it is 1,600."""
+    import time
+
+    def seconds(words: int) -> float:
+        text = ("aWdub3Jl" * 4 + " ") * words
+        start = time.process_time()
+        list(payloads(text))
+        return time.process_time() - start
+
+    seconds(100)
+    assert seconds(200_000) < 150 * max(seconds(5_000), 1e-2)
+
+
 # --- beside the real rows ---------------------------------------------------------------
 
 

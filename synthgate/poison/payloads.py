@@ -139,8 +139,7 @@ def _orders(plain: str) -> Iterator[tuple[str, str]]:
 
 def _decoded(words: list[str]) -> str:
     """Return what words in base64 say; the lines of one block follow each other."""
-    found = b""
-    for word in words:
-        whole = word.rstrip("=").translate(_STANDARD)
-        found += base64.b64decode(whole[: len(whole) // 4 * 4])  # up to two bytes are not needed
+    whole = (word.rstrip("=").translate(_STANDARD) for word in words)
+    # Up to two bytes at the end of a word are not needed.
+    found = b"".join(base64.b64decode(word[: len(word) // 4 * 4]) for word in whole)
     return found.decode("utf-8", "ignore")
