@@ -374,6 +374,10 @@ FLOOR = [
     (("--confidence", ".95"), {}, 0),
     (("--confidence", ".99"), {}, 6),
     (("--min-pass", ".9"), {"gold": {"min_pass": 0.8}}, 6),  # the reviewers overlook half
+    (("--min-pass", ".8"), {"gold": {"min_pass": 0.8}}, 0),
+    (("--confidence", ".9"), {"gold": {"min_pass": 0.8}}, 0),  # 5 + 5 in 100 are wrong
+    (("--confidence", ".95"), {"gold": {"min_pass": 0.8}}, 6),
+    (("--confidence", ".9"), {"confidence": None, "gold": {"min_pass": 0.8}}, 6),
     (("--min-pass", ".9"), {"min_pass": None}, 6),
     (("--min-pass", ".9"), {"min_pass": "0.99"}, 6),
     (("--min-pass", ".9"), {"min_pass": 90}, 6),

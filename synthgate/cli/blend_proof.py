@@ -75,11 +75,13 @@ def check(io: Session, path: str, ids: Ids, policy: BlendPolicy) -> None:
 
 
 def _shown(found: Value) -> dict[str, float]:
-    """Return what a certificate proves; the share as its planted rows correct it."""
-    gold = found.get("gold")
-    share = gold.get("min_pass") if isinstance(gold, dict) and gold else found.get("min_pass")
-    shown = {"min_pass": share, "confidence": found.get("confidence")}
-    return {k: v if isinstance(v, int | float) else -1.0 for k, v in shown.items()}
+    """Return what a certificate proves; planted rows correct it, at the sum of both risks."""
+    share, confidence = found.get("min_pass"), found.get("confidence")
+    if isinstance(gold := found.get("gold"), dict) and gold:
+        share = gold.get("min_pass")
+        confidence = round(2 * confidence - 1, 9) if isinstance(confidence, float) else 0
+    shown = {"min_pass": share, "confidence": confidence}
+    return {k: v if isinstance(v, int | float) else 0 for k, v in shown.items()}
 
 
 def _signed(io: Session, path: str, data: bytes, allowed: str) -> None:
