@@ -412,6 +412,38 @@ def test_rows_that_are_compared_with_themselves_are_named(tmp_path: Path, argv: 
         assert (said in json.loads((tmp_path / f"{real}.json").read_bytes())["notes"]) == alike
 
 
+ROWS = b"".join(line + b"\n" for line in GOOD)
+EXCLUSION = b'{"kind":"source","value":"in","reason":"bad"}\n'
+
+
+@pytest.mark.parametrize(
+    ("argv", "stdin"),
+    [
+        ("blend - --real - --unaudited x", ROWS),
+        ("blend in --real - --exclude - --unaudited x", ROWS),
+        ("dedupe in --against - --against -", ROWS),
+        ("dedupe in --exclude - --exclude -", EXCLUSION),
+        ("scan - --real -", ROWS),
+    ],
+)
+def test_stdin_has_one_reader(tmp_path: Path, argv: str, stdin: bytes) -> None:
+    """The second would find nothing: an empty list of exclusions would let everything through."""
+    (tmp_path / "in").write_bytes(ROWS)
+    done = synthgate(*argv.split(), cwd=tmp_path, stdin=stdin)
+    assert (done.code, done.out) == (2, b"")
+    assert done.err.splitlines()[-1] == "synthgate: -: stdin holds other rows; name a file"
+
+
+@pytest.mark.parametrize("each", [each for each in FILTERS if each.words == ("audit", "gate")])
+def test_labels_are_not_read_from_the_rows(tmp_path: Path, each: Filter) -> None:
+    """The gate reads stdin once, for its rows; its labels are then in a file."""
+    each.lay(tmp_path, list(GOOD))
+    words = ["-" if word.endswith("labels.jsonl") else word for word in each.argv(tmp_path, "-")]
+    done = synthgate(*words, cwd=tmp_path, stdin=(tmp_path / "in.jsonl").read_bytes())
+    assert (done.code, done.out) == (2, b"")
+    assert done.err.splitlines()[-1] == "synthgate: -: stdin holds other rows; name a file"
+
+
 def test_unknown_commands_and_options_end_with_2(capfd: pytest.CaptureFixture[str]) -> None:
     """A word that nobody knows is a usage error of one line that names the nearest."""
     for argv, near in (

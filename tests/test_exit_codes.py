@@ -404,7 +404,10 @@ sys.exit(app.invoke(sys.argv[1:]))
     ("where", "argv"),
     [
         ("emit", "scan rows.jsonl --real rows.jsonl"),  # while rows are written
-        ("conserve", "dedupe rows.jsonl"),  # when all is written, but nothing can be seen yet
+        (
+            "record.conserve",
+            "dedupe rows.jsonl",
+        ),  # when all is written, but nothing can be seen yet
         ("read_file", "audit gate rows.jsonl --plan none.json --labels none.jsonl"),  # a refusal
     ],
 )

@@ -147,7 +147,7 @@ def test_ids_are_read_from_whatever_names_them(tmp_path: Path) -> None:
     done = synthgate("trace", "in.jsonl", "--ids", "-", "--rows", cwd=tmp_path, stdin=stdin)
     assert [each["input"] for each in done.rows] == ["question 3"], done.err
     done = synthgate("trace", "-", "--ids", "-", cwd=tmp_path, stdin=stdin)
-    assert done.code == 2 and "stdin holds the rows themselves" in done.err
+    assert done.code == 2 and "stdin holds other rows" in done.err
     (tmp_path / "ids").write_text(f"{id_of(1)}\n{{}}\n")
     done = synthgate("trace", "in.jsonl", "--ids", "ids", cwd=tmp_path)
     assert done.code == 4 and "ids:2: names no id" in done.err

@@ -58,10 +58,6 @@ def run(io: Session, policy: AuditPolicy) -> int:
     _refuse(policy)
     io.quiet = io.quiet or policy.report_format != "text"
     source = io.source(again=True)
-    if policy.labels == "-" and "-" in source.paths:
-        from synthgate.errors import UsageError
-
-        raise UsageError("--labels -: stdin holds the rows; name a file")
     io.open_outputs()
     proofs = _open_certificate(io, policy)
     try:

@@ -85,14 +85,9 @@ def _sides(io: Session, policy: BlendPolicy) -> tuple[Side, Side]:
 
 
 def _real_source(io: Session, policy: BlendPolicy) -> Source | None:
-    from synthgate.errors import UsageError
-
     if not policy.real:
         return None
-    source = io.source(policy.real, role="real", real=True, again=True)
-    if "-" in source.paths and "-" in io.sources[0].paths:
-        raise UsageError("--real -: stdin holds the synthetic rows; name a file")
-    return source
+    return io.source(policy.real, role="real", real=True, again=True)
 
 
 def _look(io: Session, policy: BlendPolicy, sides: tuple[Side, Side], guards: Guards) -> Kin | None:

@@ -16,11 +16,11 @@ from itertools import chain, islice
 from typing import Any
 
 from synthgate import config
+from synthgate.cli import record
 from synthgate.cli.again import Again, glance, refuse_line
 from synthgate.cli.options import Command, Streams
 from synthgate.cli.process import heed
 from synthgate.cli.progress import Progress
-from synthgate.cli.record import conserve, document, files_named, headline, run_folder, slot
 from synthgate.cli.settings import Options, declared, decoded
 from synthgate.errors import BadLine, UsageError
 from synthgate.formats import DETECT_ROWS, EMPTY, SHAPES, Shape
@@ -31,8 +31,6 @@ from synthgate.rejects import bad_line, reject_line
 from synthgate.rows import Decision, Row
 from synthgate.shapes import find_shape, reference_shape
 from synthgate.text import printable
-
-REFERENCES = ("check", "against", "labels", "models", "run")
 
 
 class Session(contextlib.ExitStack):
@@ -58,9 +56,9 @@ class Session(contextlib.ExitStack):
         self.consulted: list[Stream] = []
         self.sinks: dict[str, Output] = {}
         self._records: list[Sink] = []
-        self._named = list(files_named(type(policy), vars(policy)))
+        self._named = list(record.files_named(type(policy), vars(policy)))
         for group in (Streams, *spec.groups):
-            self._named += files_named(group, self.options.values)
+            self._named += record.files_named(group, self.options.values)
         self.quiet: bool = self.options.quiet
         self.withheld = False
         self.stated: frozenset[str] = frozenset()  # settings given by flag, environment or file
@@ -82,7 +80,8 @@ class Session(contextlib.ExitStack):
         paths = list(inputs) or list(self.options.inputs)
         if not paths and sys.stdin is not None and sys.stdin.isatty():
             raise UsageError("no input: name a file, or pipe rows in; --help shows how")
-        consulted = role in REFERENCES
+        self._refuse_stdin(paths)
+        consulted = role in record.REFERENCES
         stamp = Stamp(run=self.run) if consulted else self.declared(real, role)
         source = Source(
             paths,
@@ -125,12 +124,14 @@ class Session(contextlib.ExitStack):
 
     def records(self, path: str, role: str) -> Iterable[Row]:
         """Return the rows of a file that is only consulted, whatever their shape."""
-        self._refuse_stdin(path)
+        self._refuse_stdin([path], self.options.inputs or ("-",))
         return iter(self.source([path], role=role))
 
-    def _refuse_stdin(self, path: str) -> None:
-        if path == "-" and "-" in (self.options.inputs or ("-",)):
-            raise UsageError("-: stdin holds the rows themselves; name a file for the others")
+    def _refuse_stdin(self, paths: Iterable[str], others: Iterable[str] = ()) -> None:
+        """Refuse a second reader of stdin: it would find nothing there, and say nothing."""
+        taken = {path for source in self.sources for path in source.paths}
+        if "-" in paths and "-" in {*taken, *others, *(each.path for each in self.consulted)}:
+            raise UsageError("-: stdin holds other rows; name a file")
 
     def reference(self, path: str, role: str) -> tuple[Iterable[Row], Shape]:
         """Return the rows of a file that is only consulted, and their own shape."""
@@ -145,7 +146,7 @@ class Session(contextlib.ExitStack):
 
     def text(self, path: str, role: str) -> str:
         """Return the text of a small file that is consulted; the manifest names it."""
-        self._refuse_stdin(path)
+        self._refuse_stdin([path], self.options.inputs or ("-",))
         data = read_file("/dev/stdin" if path == "-" else path)
         self.consulted.append(Stream(path, hashlib.sha256(data).hexdigest(), 0, role))
         return decoded(path, data)
@@ -194,7 +195,7 @@ class Session(contextlib.ExitStack):
 
     def _open_summary(self) -> None:
         """Open --summary beside the first output, so that a mistake costs no run."""
-        run_folder(dry=self.options.dry_run)
+        record.run_folder(dry=self.options.dry_run)
         if self.options.summary and not self._records:
             self._open_record(self.options.summary, force=self.options.force)
 
@@ -271,45 +272,35 @@ class Session(contextlib.ExitStack):
     def finish(self) -> None:
         """Make the outputs visible, check that no row was lost, and record the run."""
         manifest = self.manifest
-        manifest.rows_in = manifest.rows_in or sum(
-            source.seen for source in self.sources if source.role not in REFERENCES
-        )
-        edited = sum(source.edited for source in self.sources)
-        if edited:
-            self.note(f"{edited} rows were edited after they were stamped: nothing verifies them")
+        own = [source for source in self.sources if source.role not in record.REFERENCES]
+        manifest.rows_in = manifest.rows_in or sum(source.seen for source in own)
         if not self.withheld:
-            conserve(manifest, self.looked_at)
+            record.conserve(manifest, self.looked_at)
         flowing = {k: v for k, v in self.sinks.items() if k == "findings" or not self.withheld}
         for sink in reversed(flowing.values()):
             sink.complete()  # the rows last: where a disk is full, nothing has gone out
         for role, sink in flowing.items():
             manifest.outputs += sink.streams(role)
-        own_first = sorted(self.sources, key=lambda source: source.role in REFERENCES)
-        manifest.inputs += [stream for source in own_first for stream in source.streams]
-        self._note_same(manifest.inputs)
+        own += [source for source in self.sources if source.role in record.REFERENCES]
+        manifest.inputs += [stream for source in own for stream in source.streams]
+        for text in record.remarks(own, manifest.inputs):
+            self.note(text)
         manifest.inputs += self.consulted
         manifest.seconds = time.monotonic() - self._started
-        self._release(document(manifest), flowing)
+        self._release(record.document(manifest), flowing)
         if not self.quiet:
-            self.say(headline(manifest, self.headline, dry=self.options.dry_run))
+            self.say(record.headline(manifest, self.headline, dry=self.options.dry_run))
 
-    def _note_same(self, streams: list[Stream]) -> None:
-        """Say where rows were compared with themselves: all is found there, and nothing narrows."""
-        own = {each.sha256 for each in streams if each.sha256 and each.role not in REFERENCES}
-        for each in streams:
-            if each.sha256 in own and each.role in ("against", "check"):
-                self.note(f"{each.path}: the same bytes as the input, compared with themselves")
-
-    def _release(self, record: bytes, flowing: dict[str, Output]) -> None:
+    def _release(self, said: bytes, flowing: dict[str, Output]) -> None:
         """Make all outputs visible, once everything is on disk, and the record of the run."""
-        output, folder = self.sinks.get("output"), run_folder(dry=self.options.dry_run)
+        output, folder = self.sinks.get("output"), record.run_folder(dry=self.options.dry_run)
         self._open_summary()
         if output is not None and output.replaces and not self.withheld:
             self._open_record(f"{output.path}.manifest.json", force=True)
         if folder:
-            self._open_record(slot(folder, self.manifest.stage), force=True)
+            self._open_record(record.slot(folder, self.manifest.stage), force=True)
         for sink in self._records:
-            sink.write(record)
+            sink.write(said)
             sink.complete()
         heed()
         for each in (*flowing.values(), *self._records):

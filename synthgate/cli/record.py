@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from synthgate.config import flags_of
 from synthgate.errors import OutputError
-from synthgate.manifest import Manifest
+from synthgate.jsonl import Source
+from synthgate.manifest import Manifest, Stream
 from synthgate.verifiers.specs import files_of
+
+REFERENCES = ("check", "against", "labels", "models", "run")  # roles of what is only consulted
 
 
 def document(manifest: Manifest) -> bytes:
@@ -42,6 +45,16 @@ def slot(folder: str, stage: str) -> str:
         if str(number) not in taken:
             return os.path.join(folder, f"{number}-{stage}.json")
     raise OutputError(f"{folder}: holds 9999 manifests: start another run folder")
+
+
+def remarks(sources: Iterable[Source], streams: Sequence[Stream]) -> Iterator[str]:
+    """Yield what is odd about the inputs: edited rows, and rows compared with themselves."""
+    if edited := sum(source.edited for source in sources):
+        yield f"{edited} rows were edited after they were stamped: nothing verifies them"
+    own = {each.sha256 for each in streams if each.sha256 and each.role not in REFERENCES}
+    for each in streams:
+        if each.sha256 in own and each.role in ("against", "check"):
+            yield f"{each.path}: the same bytes as the input, compared with themselves"
 
 
 def headline(manifest: Manifest, text: str, *, dry: bool) -> str:
