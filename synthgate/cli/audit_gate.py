@@ -58,6 +58,7 @@ def run(io: Session, policy: AuditPolicy) -> int:
     _refuse(policy)
     io.quiet = io.quiet or policy.report_format != "text"
     source = io.source(again=True)
+    io.refuse_stdin([policy.labels])  # before the work: the labels are read after the rows
     io.open_outputs()
     proofs = _open_certificate(io, policy)
     try:

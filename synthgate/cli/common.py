@@ -80,7 +80,7 @@ class Session(contextlib.ExitStack):
         paths = list(inputs) or list(self.options.inputs)
         if not paths and sys.stdin is not None and sys.stdin.isatty():
             raise UsageError("no input: name a file, or pipe rows in; --help shows how")
-        self._refuse_stdin(paths)
+        self.refuse_stdin(paths)
         consulted = role in record.REFERENCES
         stamp = Stamp(run=self.run) if consulted else self.declared(real, role)
         source = Source(
@@ -124,10 +124,10 @@ class Session(contextlib.ExitStack):
 
     def records(self, path: str, role: str) -> Iterable[Row]:
         """Return the rows of a file that is only consulted, whatever their shape."""
-        self._refuse_stdin([path], self.options.inputs or ("-",))
+        self.refuse_stdin([path], self.options.inputs or ("-",))
         return iter(self.source([path], role=role))
 
-    def _refuse_stdin(self, paths: Iterable[str], others: Iterable[str] = ()) -> None:
+    def refuse_stdin(self, paths: Iterable[str], others: Iterable[str] = ()) -> None:
         """Refuse a second reader of stdin: it would find nothing there, and say nothing."""
         taken = {path for source in self.sources for path in source.paths}
         if "-" in paths and "-" in {*taken, *others, *(each.path for each in self.consulted)}:
@@ -146,7 +146,7 @@ class Session(contextlib.ExitStack):
 
     def text(self, path: str, role: str) -> str:
         """Return the text of a small file that is consulted; the manifest names it."""
-        self._refuse_stdin([path], self.options.inputs or ("-",))
+        self.refuse_stdin([path], self.options.inputs or ("-",))
         data = read_file("/dev/stdin" if path == "-" else path)
         self.consulted.append(Stream(path, hashlib.sha256(data).hexdigest(), 0, role))
         return decoded(path, data)
